@@ -1,0 +1,78 @@
+/** `scale`, `restart` and `migrate run`: asks the running application for a change and shows how it goes. */
+import { UserError } from '../app/failure.ts';
+import type { Status } from '../controller/status.ts';
+import { describeProblems, EXIT_FAILED, print, printJson } from './output.ts';
+import { isDecided, partsOf, Progress } from './progress.ts';
+import { follow } from './up.ts';
+import { clientOf, placeOf, requireRunning, type CommonOptions, type VerbContext } from './verb-context.ts';
+
+export interface ChangeOptions extends CommonOptions {
+  /** False: only asks for it. */
+  readonly wait: boolean;
+}
+
+/** `login=3 community=4` */
+export async function scale(
+  wishes: readonly string[],
+  options: ChangeOptions,
+  context: VerbContext,
+): Promise<number> {
+  const changes = wishes.map(parseWish);
+  return change(options, context, {
+    requests: changes.map((body) => ({ path: '/scale', body })),
+    about: changes.map(({ service }) => service),
+  });
+}
+
+export async function restart(
+  service: string,
+  options: ChangeOptions,
+  context: VerbContext,
+): Promise<number> {
+  return change(options, context, { requests: [{ path: '/restart', body: { service } }], about: [service] });
+}
+
+interface Request {
+  readonly path: string;
+  readonly body: unknown;
+}
+
+/** @returns 0 when the application is as wanted, 1 when it does not get there */
+export async function change(
+  options: ChangeOptions,
+  context: VerbContext,
+  { requests, about }: { requests: readonly Request[]; about?: readonly string[] },
+): Promise<number> {
+  const client = await clientOf(await placeOf(options, context));
+  let status: Status | undefined;
+  for (const { path, body } of requests)
+    status = ((await client.post(path, body).catch(requireRunning)) as Status | null) ?? undefined;
+  if (options.wait) {
+    const progress = new Progress(context.stderr);
+    const look = async (): Promise<Status | undefined> =>
+      ((await client.get('/status')) as Status | null) ?? undefined;
+    status = await follow(look, { progress, until: (s) => isDecided(s, about), quit: context.interrupted });
+    progress.end();
+  }
+  if (options.json === true) printJson(context, status);
+  if (!options.wait || status === undefined || isDone(status, about)) return 0;
+  if (context.interrupted.aborted) {
+    print(context, 'It goes on without you; see: holdfast status', 'stderr');
+    return 0;
+  }
+  print(context, describeProblems(status), 'stderr');
+  return EXIT_FAILED;
+}
+
+/** A service that fails is no failure of a change to another. */
+function isDone(status: Status, about: readonly string[] | undefined): boolean {
+  if (status.state === 'ready') return true;
+  return about !== undefined && partsOf(status).every((part) => part.done || !about.includes(part.name));
+}
+
+function parseWish(wish: string): { service: string; count: number } {
+  const [, service, count] = /^([^=]+)=(\d+)$/.exec(wish) ?? [];
+  if (service === undefined || count === undefined)
+    throw new UserError(`"${wish}" is not of the form SERVICE=NUMBER, such as login=3`);
+  return { service, count: Number(count) };
+}

@@ -1,0 +1,65 @@
+/** Talks to a running application over its control socket. */
+import { request } from 'node:http';
+import { OperationError, UserError } from '../app/failure.ts';
+
+/** No controller listens on the socket. */
+export class NotRunning extends Error {
+  override readonly name = 'NotRunning';
+}
+
+export interface ControlClient {
+  get(path: string): Promise<unknown>;
+  post(path: string, body?: unknown): Promise<unknown>;
+}
+
+/** How long one answer may take; ending an application is the longest of them. Milliseconds. */
+const ANSWER_TIMEOUT = 120_000;
+
+/** A client of the socket at `path`. Its calls throw NotRunning, UserError or OperationError. */
+export function controlClient(path: string): ControlClient {
+  return {
+    get: (target) => call(path, 'GET', target),
+    post: (target, body = {}) => call(path, 'POST', target, body),
+  };
+}
+
+async function call(socketPath: string, method: string, path: string, body?: unknown): Promise<unknown> {
+  const { status, text } = await exchange(socketPath, { method, path, body });
+  const answer: unknown = JSON.parse(text);
+  if (status < 400) return answer;
+  const { error, kind } = answer as { error?: string; kind?: string };
+  const message = error ?? `the controller answered ${status}`;
+  throw kind === 'user' ? new UserError(message) : new OperationError(message);
+}
+
+interface Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+}
+
+async function exchange(
+  socketPath: string,
+  { method, path, body }: Exchange,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const call = request({ socketPath, method, path, headers, timeout: ANSWER_TIMEOUT }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on('error', reject);
+    });
+    call.on('timeout', () => call.destroy(new Error(`no answer within ${ANSWER_TIMEOUT / 1000} s`)));
+    call.on('error', (error) => reject(describe(error)));
+    call.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+function describe(error: Error): Error {
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR')
+    return new NotRunning('not running');
+  return new OperationError(`the controller could not be asked: ${error.message}`, { cause: error });
+}

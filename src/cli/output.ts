@@ -1,0 +1,23 @@
+/** Printing: people get text, programs get JSON, each on a line of its own. */
+import type { Status } from '../controller/status.ts';
+import type { VerbContext } from './verb-context.ts';
+
+/** Exit codes: what failed although it was asked for correctly, and what the user can mend. */
+export const EXIT_FAILED = 1;
+export const EXIT_USER = 2;
+
+export function print(context: VerbContext, text: string, to: 'stdout' | 'stderr' = 'stdout'): void {
+  context[to].write(`${text}\n`);
+}
+
+export function printJson(context: VerbContext, value: unknown): void {
+  context.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** What keeps an application from being ready, and where to look. */
+export function describeProblems(status: Status): string {
+  const lines = status.waiting.map(({ part, reason }) => `  ${part}: ${reason}`);
+  const failing = status.services.find((service) => service.ready < service.wanted)?.name;
+  const next = failing === undefined ? 'holdfast status' : `holdfast logs ${failing}`;
+  return ['Not everything is ready:', ...lines, `See: ${next}`].join('\n');
+}

@@ -1,0 +1,87 @@
+/**
+ * How a running application is driven: HTTP over a Unix socket that only its owner can open. The verbs
+ * use it, and so may any other program of the same user. Answers are JSON; a failure is
+ * `{error, kind}` with kind `user` (400) or `operation` (500).
+ */
+import { chmod, rm } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import { z } from 'zod';
+import { UserError } from '../app/failure.ts';
+import type { Explanation } from '../routing/explain.ts';
+import type { NamedPhasePlan } from './plan.ts';
+import type { Status } from './status.ts';
+
+/** What can be asked of a running application. */
+export interface Control {
+  status(): Status | undefined;
+  /** Reads the file again; `shell` has the variables that the file takes from the caller's shell. */
+  apply(shell: Readonly<Record<string, string>>): Promise<void>;
+  /** What `apply` would do now. */
+  preview(shell: Readonly<Record<string, string>>): Promise<readonly NamedPhasePlan[]>;
+  scale(service: string, count: number): Promise<void>;
+  restart(service: string): Promise<void>;
+  explain(service: string | undefined, key: string): Promise<Explanation>;
+  /** Tries held migrations again. */
+  migrate(): Promise<void>;
+  /** Ends everything; resolves when nothing runs any more. */
+  end(): Promise<void>;
+}
+
+const applyBody = z.object({ shell: z.record(z.string(), z.string()) });
+const scaleBody = z.object({ service: z.string(), count: z.int() });
+const restartBody = z.object({ service: z.string() });
+
+/** The API as a Hono application; testable without a socket. */
+export function controlApi(control: Control): Hono {
+  const api = new Hono();
+  api.get('/status', (c) => c.json(control.status() ?? null));
+  api.get('/explain', async (c) => {
+    const key = c.req.query('key');
+    if (key === undefined) throw new UserError('explain needs a key');
+    return c.json(await control.explain(c.req.query('service'), key));
+  });
+  api.post('/apply', async (c) => {
+    await control.apply(applyBody.parse(await c.req.json()).shell);
+    return c.json(control.status() ?? null);
+  });
+  api.post('/preview', async (c) => c.json(await control.preview(applyBody.parse(await c.req.json()).shell)));
+  api.post('/scale', async (c) => {
+    const { service, count } = scaleBody.parse(await c.req.json());
+    await control.scale(service, count);
+    return c.json(control.status() ?? null);
+  });
+  api.post('/restart', async (c) => {
+    await control.restart(restartBody.parse(await c.req.json()).service);
+    return c.json(control.status() ?? null);
+  });
+  api.post('/migrate', async (c) => {
+    await control.migrate();
+    return c.json(control.status() ?? null);
+  });
+  api.post('/end', async (c) => {
+    await control.end();
+    return c.json({ ended: true });
+  });
+  api.onError((error, c) => {
+    if (error instanceof HTTPException) return error.getResponse();
+    const isUsers = error instanceof UserError || error instanceof z.ZodError || error instanceof SyntaxError;
+    return c.json({ error: error.message, kind: isUsers ? 'user' : 'operation' }, isUsers ? 400 : 500);
+  });
+  return api;
+}
+
+/** Listens on the socket, replacing one that a killed controller left. The caller holds the lock. */
+export async function listenForControl(path: string, control: Control): Promise<Server> {
+  await rm(path, { force: true });
+  const server = createAdaptorServer({ fetch: controlApi(control).fetch }) as Server;
+  // Nobody may connect between the socket's creation and its mode: the folder is 0700 already.
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  await chmod(path, 0o600);
+  return server;
+}

@@ -1,0 +1,273 @@
+/**
+ * The controller: observe, plan, apply, over and over. It is level-based: each round looks at how things
+ * are and does what is due, so it can be killed at any moment and started again. What must outlive it is
+ * in the settings and with the platform.
+ */
+import { UserError } from '../app/failure.ts';
+import type { App } from '../app/model.ts';
+import type { Observation } from '../platform/observation.ts';
+import type { Platform, Prepared, Settings, SettingsStore } from '../platform/platform.ts';
+import { describeStep, partOf, type Step } from '../platform/step.ts';
+import { explainKey, type Explanation } from '../routing/explain.ts';
+import type { Desired } from './desired.ts';
+import { changesBetween, type ControllerEvent } from './events.ts';
+import { isSettled, plan, type NamedPhasePlan } from './plan.ts';
+import { statusOf, type Status } from './status.ts';
+
+/** Pauses between rounds in ms, when nothing asks for one: while things change, and at rest. */
+const BUSY_INTERVAL = 100;
+const IDLE_INTERVAL = 1_000;
+/** How long after the last change rounds stay frequent; ms. */
+const BUSY_FOR = 5_000;
+/** Pause before a step that failed is tried again; ms. */
+const RETRY_AFTER = 1_000;
+
+export class Controller<P extends Prepared> {
+  readonly #platform: Platform<P>;
+  readonly #store: SettingsStore;
+  readonly #listeners = new Set<(event: ControllerEvent) => void>();
+  /** Parts with a step under way, and when a part whose step failed may be tried again. */
+  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #notBefore = new Map<string, number>();
+  #settings: Settings = { scale: {}, restarts: {} };
+  #wanted: P | undefined;
+  #inForce: P | undefined;
+  #observed: Observation | undefined;
+  #phases: readonly NamedPhasePlan[] = [];
+  #wake: (() => void) | undefined;
+  #woken = false;
+  #lastChange = 0;
+  #roundWaiters: (() => void)[] = [];
+
+  constructor(platform: Platform<P>, store: SettingsStore) {
+    this.#platform = platform;
+    this.#store = store;
+  }
+
+  /** Takes up what was in force. Call once, before anything else. */
+  async open(): Promise<void> {
+    this.#settings = await this.#store.load();
+    const { inForce, restarts } = this.#settings;
+    if (inForce === undefined) return;
+    try {
+      this.#inForce = await this.#platform.prepare(inForce, restarts);
+    } catch (error) {
+      // What was in force needs something that is gone; the file decides alone, and says if it needs it too.
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+
+  /** Makes an application the wanted one. @throws UserError when it can't be had; then nothing changes. */
+  async want(app: App): Promise<void> {
+    const wanted = await this.#platform.prepare(app, this.#settings.restarts);
+    this.#wanted = wanted;
+    await this.#forgetScale(app);
+    this.#wakeUp();
+  }
+
+  async scale(service: string, count: number): Promise<void> {
+    const { min, max } = this.#service(service).instances;
+    if (count < min || count > max)
+      throw new UserError(
+        `${service} can have ${min} to ${max} instances; change "instances" in the file for ${count}`,
+      );
+    await this.#saveSettings({ ...this.#settings, scale: { ...this.#settings.scale, [service]: count } });
+    this.#wakeUp();
+  }
+
+  /** Replaces every instance of a service by a new one, a new one first. */
+  async restart(service: string): Promise<void> {
+    const { name } = this.#service(service);
+    const restarts = { ...this.#settings.restarts, [name]: (this.#settings.restarts[name] ?? 0) + 1 };
+    const same = this.#inForce === this.#wanted;
+    const wanted = await this.#platform.prepare(this.#known().app, restarts);
+    const inForce =
+      this.#inForce && !same ? await this.#platform.prepare(this.#inForce.app, restarts) : undefined;
+    await this.#saveSettings({ ...this.#settings, restarts });
+    this.#wanted = wanted;
+    this.#inForce = same ? wanted : inForce;
+    this.#wakeUp();
+  }
+
+  /** Who owns this user and why. @throws UserError for a service that keeps no sessions. */
+  async explain(service: string | undefined, key: string): Promise<Explanation> {
+    const stateful = this.#known().app.services.filter((s) => s.stateful !== undefined);
+    const names = stateful.map((s) => s.name);
+    const name = service ?? (names.length === 1 ? names[0] : undefined);
+    if (name === undefined || !names.includes(name))
+      throw new UserError(
+        names.length === 0
+          ? 'no service of this application is stateful: any instance may answer any user'
+          : `say which service: --service ${names.join(' | ')}`,
+      );
+    const table = this.#platform.tables()[name];
+    if (table === undefined)
+      throw new UserError(`${name} has no owners yet: none of its instances has been ready`);
+    return explainKey(table, key, await this.#platform.pinOf(name, key));
+  }
+
+  status(): Status | undefined {
+    const desired = this.#desired();
+    if (desired === undefined || this.#observed === undefined) return undefined;
+    const tables = this.#platform.tables();
+    const atWork = this.#underWay.size > 0;
+    return statusOf({ desired, observed: this.#observed, phases: this.#phases, tables, atWork });
+  }
+
+  onEvent(listener: (event: ControllerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The plan for an application as things are now, without doing any of it. */
+  async preview(app: App): Promise<readonly NamedPhasePlan[]> {
+    const wanted = await this.#platform.prepare(app, this.#settings.restarts);
+    const observed = await this.#platform.observe(wanted, this.#inForce);
+    const inForce = this.#inForce === undefined ? {} : { inForce: this.#inForce };
+    return plan({
+      desired: { wanted, scale: this.#settings.scale, ...inForce },
+      observed,
+      tables: this.#platform.tables(),
+    });
+  }
+
+  /** Resolves once a round that begins after this call has planned, so that `status` knows of what was asked. */
+  async nextRound(): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#roundWaiters.push(resolve));
+    this.#wakeUp();
+    await done;
+  }
+
+  /** Works until `signal` is aborted; then waits for the steps under way. */
+  async run(signal: AbortSignal): Promise<void> {
+    const wakeUp = (): void => this.#wakeUp();
+    const forget = this.#platform.onChange(wakeUp);
+    signal.addEventListener('abort', wakeUp, { once: true });
+    try {
+      while (!signal.aborted) {
+        await this.#round();
+        await this.#pause();
+      }
+      await Promise.allSettled(this.#underWay.values());
+    } finally {
+      forget();
+    }
+  }
+
+  async #round(): Promise<void> {
+    const waiters = this.#roundWaiters.splice(0);
+    try {
+      await this.#look();
+      for (const step of this.#phases.flatMap((phase) => phase.steps)) this.#begin(step);
+    } catch (error) {
+      this.#emit('application', 'problem', messageOf(error));
+    }
+    for (const resolve of waiters) resolve();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#wanted === undefined) return;
+    const observed = await this.#platform.observe(this.#wanted, this.#inForce);
+    const desired = this.#desired();
+    if (desired === undefined) return;
+    for (const event of changesBetween(this.#observed, observed)) this.#tell(event);
+    this.#observed = observed;
+    this.#phases = plan({ desired, observed, tables: this.#platform.tables() });
+  }
+
+  /** Starts a step, unless one of the same part is under way or has just failed. */
+  #begin(step: Step): void {
+    const part = partOf(step);
+    if (this.#underWay.has(part) || Date.now() < (this.#notBefore.get(part) ?? 0)) return;
+    this.#emit(part, 'step', describeStep(step));
+    this.#underWay.set(part, this.#carryOut(step, part));
+  }
+
+  async #carryOut(step: Step, part: string): Promise<void> {
+    try {
+      if (step.kind === 'admit') await this.#admit();
+      else if (this.#wanted !== undefined) await this.#platform.apply(step, this.#wanted, this.#inForce);
+      this.#notBefore.delete(part);
+    } catch (error) {
+      this.#notBefore.set(part, Date.now() + RETRY_AFTER);
+      this.#emit(part, 'problem', messageOf(error));
+    } finally {
+      this.#underWay.delete(part);
+      this.#wakeUp();
+    }
+  }
+
+  async #admit(): Promise<void> {
+    const wanted = this.#known();
+    await this.#saveSettings({ ...this.#settings, inForce: wanted.app });
+    this.#inForce = wanted;
+  }
+
+  /** A number asked for by hand holds until the file changes its mind about that service. */
+  async #forgetScale(app: App): Promise<void> {
+    const before = new Map(this.#settings.inForce?.services.map((s) => [s.name, s.instances]));
+    const kept = Object.entries(this.#settings.scale).filter(([name, count]) => {
+      const now = app.services.find((s) => s.name === name)?.instances;
+      const was = before.get(name);
+      return now !== undefined && now.min === was?.min && now.max === was.max && count <= now.max;
+    });
+    if (kept.length !== Object.keys(this.#settings.scale).length)
+      await this.#saveSettings({ ...this.#settings, scale: Object.fromEntries(kept) });
+  }
+
+  async #saveSettings(settings: Settings): Promise<void> {
+    await this.#store.save(settings);
+    this.#settings = settings;
+  }
+
+  #desired(): Desired | undefined {
+    if (this.#wanted === undefined) return undefined;
+    const inForce = this.#inForce === undefined ? {} : { inForce: this.#inForce };
+    return { wanted: this.#wanted, scale: this.#settings.scale, ...inForce };
+  }
+
+  #known(): P {
+    if (this.#wanted === undefined)
+      throw new UserError('the application is still starting; try again in a moment');
+    return this.#wanted;
+  }
+
+  #service(name: string): App['services'][number] {
+    const { services } = this.#known().app;
+    const found = services.find((service) => service.name === name);
+    if (found !== undefined) return found;
+    throw new UserError(`there is no service "${name}"; there are ${services.map((s) => s.name).join(', ')}`);
+  }
+
+  #emit(part: string, kind: ControllerEvent['kind'], text: string): void {
+    this.#tell({ at: Date.now(), part, kind, text });
+  }
+
+  #tell(event: ControllerEvent): void {
+    this.#lastChange = event.at;
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #wakeUp(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  async #pause(): Promise<void> {
+    const busy = !isSettled(this.#phases) && Date.now() - this.#lastChange < BUSY_FOR;
+    await new Promise<void>((resolve) => {
+      if (this.#woken) return resolve();
+      const timer = setTimeout(resolve, busy ? BUSY_INTERVAL : IDLE_INTERVAL);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+    this.#woken = false;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

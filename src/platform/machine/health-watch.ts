@@ -1,0 +1,80 @@
+/**
+ * Watches one instance's readiness and liveness. Asks often until it is ready for the first time, then
+ * every second. One failed answer is no verdict: only several in a row change what is reported.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Health } from '../../app/model.ts';
+import { probe } from './probe.ts';
+
+export interface HealthReport {
+  /** Undefined until the first answer. */
+  readonly ready?: boolean;
+  readonly hung: boolean;
+  /** When `ready` last changed; ms since the epoch. */
+  readonly since: number;
+  /** What the last failed probe said. */
+  readonly problem?: string;
+}
+
+/** Pauses between probes in ms: until first ready, and after. */
+const STARTING_INTERVAL = 50;
+const INTERVAL = 1_000;
+/** Failures in a row after which a ready instance counts as unready, and a live one as hung. */
+const UNREADY_AFTER = 2;
+const HUNG_AFTER = 3;
+
+export class HealthWatch {
+  readonly #address: { host: string; port: number };
+  readonly #health: Health;
+  readonly #onChange: () => void;
+  readonly #end = new AbortController();
+  #report: HealthReport = { hung: false, since: Date.now() };
+  #readyMisses = 0;
+  #liveMisses = 0;
+
+  constructor(address: { host: string; port: number }, health: Health, onChange: () => void) {
+    this.#address = address;
+    this.#health = health;
+    this.#onChange = onChange;
+    void this.#run();
+  }
+
+  get report(): HealthReport {
+    return this.#report;
+  }
+
+  stop(): void {
+    this.#end.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#end;
+    while (!signal.aborted) {
+      await this.#look();
+      const pause = this.#report.ready === true ? INTERVAL : STARTING_INTERVAL;
+      await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { ready, live } = this.#health;
+    const unready = await probe(this.#address, ready);
+    const dead = live === undefined ? undefined : await probe(this.#address, live);
+    if (this.#end.signal.aborted) return;
+    this.#readyMisses = unready === undefined ? 0 : this.#readyMisses + 1;
+    this.#liveMisses = dead === undefined ? 0 : this.#liveMisses + 1;
+    this.#conclude(unready ?? dead);
+  }
+
+  #conclude(problem: string | undefined): void {
+    const before = this.#report;
+    const isReady = this.#readyMisses === 0;
+    const keeps = before.ready === true && this.#readyMisses < UNREADY_AFTER;
+    const ready = isReady || keeps;
+    const hung = this.#liveMisses >= HUNG_AFTER;
+    const changed = ready !== before.ready || hung !== before.hung;
+    const since = ready === before.ready ? before.since : Date.now();
+    this.#report = { ready, hung, since, ...(problem === undefined ? {} : { problem }) };
+    if (changed) this.#onChange();
+  }
+}

@@ -1,0 +1,49 @@
+import { defined } from '../../app/defined.ts';
+import type { InstanceObservation, InstanceState } from '../observation.ts';
+import type { HealthReport } from './health-watch.ts';
+import type { ProcessRecord } from './process-record.ts';
+
+/** What is known of an instance from its record and its health. Pure. */
+export function observeInstance(
+  record: ProcessRecord,
+  health: HealthReport | undefined,
+): InstanceObservation {
+  const { state, since } = stateOf(record, health);
+  return {
+    id: record.id,
+    service: record.service ?? '',
+    ordinal: record.ordinal ?? 0,
+    incarnation: record.mark.slice(record.mark.lastIndexOf('/') + 1),
+    template: record.template ?? '',
+    state,
+    since,
+    startedAt: record.startedAt,
+    host: record.host,
+    port: record.port,
+    failures: record.failures,
+    hung: health?.hung === true && record.readyAt !== undefined,
+    ...defined({ leaveBy: record.leaveBy, problem: problemOf(state, record, health) }),
+    ...(state === 'dead' ? {} : defined({ pid: record.identity?.pid })),
+  };
+}
+
+function problemOf(
+  state: InstanceState,
+  record: ProcessRecord,
+  health: HealthReport | undefined,
+): string | undefined {
+  if (state === 'ready') return undefined;
+  return state === 'dead' ? record.exit : health?.problem;
+}
+
+function stateOf(
+  record: ProcessRecord,
+  health: HealthReport | undefined,
+): { state: InstanceState; since: number } {
+  if (record.exitedAt !== undefined) return { state: 'dead', since: record.exitedAt };
+  if (record.stoppingSince !== undefined) return { state: 'stopping', since: record.stoppingSince };
+  if (record.leavingSince !== undefined) return { state: 'leaving', since: record.leavingSince };
+  if (health?.ready === true) return { state: 'ready', since: health.since };
+  if (record.readyAt === undefined) return { state: 'starting', since: record.startedAt };
+  return { state: 'unready', since: health?.since ?? record.readyAt };
+}

@@ -1,0 +1,221 @@
+/**
+ * The application's database on this machine: a mariadbd of its own in `.holdfast/database`, or a server
+ * that the user has elsewhere, which is only asked whether it answers.
+ */
+import { join } from 'node:path';
+import { userInfo } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createConnection } from 'mysql2/promise';
+import { accountsSql, type DatabaseAccounts } from '../../database/accounts.ts';
+import { connectionOptions } from '../../database/connection-url.ts';
+import { initialiseDataFolder } from '../../database/data-folder.ts';
+import { probeDatabase } from '../../database/probe.ts';
+import { serverPaths, singleServer } from '../../database/single-server.ts';
+import { restartDelay } from '../../scaling/backoff.ts';
+import type { DatabaseObservation } from '../observation.ts';
+import { requireBinary } from './binaries.ts';
+import { writeFileSafely } from './json-file.ts';
+import { logFile } from './machine-instances.ts';
+import type { ProcessRecord } from './process-record.ts';
+import type { ProcessTable } from './process-table.ts';
+import type { StateFolder } from './state-folder.ts';
+
+/** The database of a prepared application. Holds passwords. */
+export type PreparedDatabase =
+  | { readonly topology: 'none' }
+  | { readonly topology: 'external'; readonly url: string; readonly address: string }
+  | {
+      readonly topology: 'single';
+      readonly port: number;
+      readonly memory: number;
+      readonly accounts: DatabaseAccounts;
+      /** URL of the administrator, without a database. */
+      readonly adminUrl: string;
+    };
+
+type Single = Extract<PreparedDatabase, { topology: 'single' }>;
+
+/** Id of the server among the processes. */
+export const DATABASE = 'database';
+
+/** How long one answer may take, and pauses between questions until it is ready and after; ms. */
+const PROBE_TIMEOUT = 2_000;
+const STARTING_INTERVAL = 30;
+const INTERVAL = 2_000;
+/** How long a shutdown may take before it is ended by force, after which the redo log restores the data; ms. */
+const SHUTDOWN_TIMEOUT = 60_000;
+/** Deaths in a row after which it is called failed. */
+const FAILED_AFTER = 2;
+
+export class MachineDatabase {
+  readonly #table: ProcessTable;
+  readonly #state: StateFolder;
+  readonly #onChange: () => void;
+  readonly #end = new AbortController();
+  #prepared: PreparedDatabase = { topology: 'none' };
+  #answers = false;
+  #wasReady = false;
+  #problem: string | undefined;
+  /** The accounts that the running server has, as SQL; none until it has been asked. */
+  #accountsInForce: string | undefined;
+  #starting = false;
+  #watching = false;
+
+  constructor(table: ProcessTable, state: StateFolder, onChange: () => void) {
+    this.#table = table;
+    this.#state = state;
+    this.#onChange = onChange;
+  }
+
+  observe(prepared: PreparedDatabase, now: number): DatabaseObservation {
+    this.#prepared = prepared;
+    switch (prepared.topology) {
+      case 'none':
+        return { state: 'none' };
+      case 'external':
+        this.#watch();
+        return { ...this.#answered(), address: prepared.address };
+      case 'single':
+        return { ...this.#observeSingle(now), address: `127.0.0.1:${prepared.port}` };
+    }
+  }
+
+  /** Starts the server in the background; the data folder is made the first time. */
+  async start(prepared: PreparedDatabase): Promise<void> {
+    if (prepared.topology !== 'single' || this.#starting || this.#table.isRunning(DATABASE)) return;
+    this.#starting = true;
+    try {
+      await this.#startServer(prepared);
+    } finally {
+      this.#starting = false;
+    }
+    this.#watch();
+  }
+
+  /** Ends the server cleanly; by force after a minute or once `hurry` is aborted. */
+  async stop(hurry: AbortSignal): Promise<void> {
+    this.#end.abort();
+    if (!this.#table.isRunning(DATABASE)) return;
+    this.#table.signalLeader(DATABASE, 'SIGTERM');
+    const limit = AbortSignal.any([hurry, AbortSignal.timeout(SHUTDOWN_TIMEOUT)]);
+    while (this.#table.isRunning(DATABASE)) {
+      if (limit.aborted) this.#table.signal(DATABASE, 'SIGKILL');
+      await sleep(20);
+    }
+  }
+
+  close(): void {
+    this.#end.abort();
+  }
+
+  async #startServer(prepared: Single): Promise<void> {
+    const folder = this.#state.database;
+    const runsAsRoot = userInfo().uid === 0;
+    const paths = serverPaths(folder);
+    const searchPath = process.env['PATH'] ?? '';
+    await initialiseDataFolder({ folder: paths.data, searchPath, signal: this.#end.signal });
+    const socketPath = join(this.#state.sockets, 'database.sock');
+    const server = singleServer({
+      folder,
+      socketPath,
+      port: prepared.port,
+      memory: prepared.memory,
+      runsAsRoot,
+    });
+    const accounts = accountsSql(prepared.accounts);
+    await writeFileSafely(paths.defaults, server.defaultsFile);
+    await writeFileSafely(paths.accounts, accounts);
+    this.#accountsInForce = accounts;
+    await this.#table.start(
+      { id: DATABASE, host: '127.0.0.1', port: prepared.port },
+      {
+        program: requireBinary('mariadbd'),
+        args: server.args,
+        env: { PATH: searchPath },
+        cwd: folder,
+        output: logFile(this.#state.logs, DATABASE),
+      },
+    );
+  }
+
+  #observeSingle(now: number): DatabaseObservation {
+    const record = this.#table.get(DATABASE);
+    if (this.#starting) return { state: 'starting' };
+    if (record === undefined) return { state: 'absent' };
+    if (!this.#table.isRunning(DATABASE)) return this.#observeDead(record, now);
+    this.#watch();
+    const pid = record.identity === undefined ? {} : { pid: record.identity.pid };
+    return { ...this.#answered(), ...pid };
+  }
+
+  #observeDead(record: ProcessRecord, now: number): DatabaseObservation {
+    const problem = record.exit === undefined ? {} : { problem: `mariadbd: ${record.exit}` };
+    if (now - (record.exitedAt ?? 0) >= restartDelay(record.failures)) return { state: 'absent', ...problem };
+    return { state: record.failures >= FAILED_AFTER ? 'failed' : 'starting', ...problem };
+  }
+
+  #answered(): DatabaseObservation {
+    const problem = this.#problem === undefined ? {} : { problem: this.#problem };
+    if (this.#answers) return { state: 'ready' };
+    return this.#wasReady ? { state: 'unready', ...problem } : { state: 'starting', ...problem };
+  }
+
+  #watch(): void {
+    if (this.#watching || this.#end.signal.aborted) return;
+    this.#watching = true;
+    void this.#keepAsking().finally(() => (this.#watching = false));
+  }
+
+  async #keepAsking(): Promise<void> {
+    const { signal } = this.#end;
+    while (!signal.aborted && this.#isThere()) {
+      const before = this.#answers;
+      this.#problem = await this.#ask();
+      this.#answers = this.#problem === undefined;
+      if (this.#answers) await this.#noteReady();
+      if (before !== this.#answers) this.#onChange();
+      const pause = this.#answers ? INTERVAL : STARTING_INTERVAL;
+      await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+    this.#answers = false;
+  }
+
+  #isThere(): boolean {
+    return this.#prepared.topology === 'external' || this.#table.isRunning(DATABASE);
+  }
+
+  /** Undefined when it answers and knows the accounts; otherwise what is wrong. */
+  async #ask(): Promise<string | undefined> {
+    const prepared = this.#prepared;
+    if (prepared.topology === 'none') return 'there is no database';
+    const url = prepared.topology === 'single' ? prepared.adminUrl : prepared.url;
+    const answer = await probeDatabase(url, PROBE_TIMEOUT, this.#end.signal);
+    if (!answer.answers) return answer.reason;
+    return prepared.topology === 'single' ? this.#ensureAccounts(prepared) : undefined;
+  }
+
+  /** A service that joins while the server runs gets its account at once, others are left alone. */
+  async #ensureAccounts({ accounts, adminUrl }: Single): Promise<string | undefined> {
+    const wanted = accountsSql(accounts);
+    if (wanted === this.#accountsInForce) return undefined;
+    try {
+      const connection = await createConnection(connectionOptions(adminUrl));
+      try {
+        for (const statement of wanted.split(';\n').filter((line) => line !== ''))
+          await connection.query(statement);
+      } finally {
+        connection.destroy();
+      }
+      this.#accountsInForce = wanted;
+      return undefined;
+    } catch (error) {
+      return `the accounts could not be set up: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+
+  async #noteReady(): Promise<void> {
+    this.#wasReady = true;
+    if (this.#table.get(DATABASE)?.readyAt === undefined)
+      await this.#table.update(DATABASE, { readyAt: Date.now() });
+  }
+}

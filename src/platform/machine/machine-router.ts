@@ -1,0 +1,266 @@
+/**
+ * The router on this machine: one HAProxy that runs in `.holdfast/routing`, beside its configuration
+ * and maps. Its files are written before the running one is changed, so that one started from them is
+ * right at any moment.
+ */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defined } from '../../app/defined.ts';
+import type { App, Service } from '../../app/model.ts';
+import { checkConfig } from '../../routing/check-config.ts';
+import {
+  haproxyArguments,
+  haproxyConfig,
+  mapFile,
+  ownerMap,
+  type ServerSpec,
+} from '../../routing/haproxy-config.ts';
+import { HaproxyRouter, type ObservedRouter } from '../../routing/haproxy-router.ts';
+import type { OwnerTable } from '../../routing/owner-table.ts';
+import { RouterUnreachable, RuntimeSocket } from '../../routing/runtime-socket.ts';
+import { restartDelay } from '../../scaling/backoff.ts';
+import type {
+  BackendObservation,
+  InstanceObservation,
+  RoutedServer,
+  RouterObservation,
+} from '../observation.ts';
+import { requireBinary } from './binaries.ts';
+import { writeFileSafely } from './json-file.ts';
+import { logFile } from './machine-instances.ts';
+import type { MachinePrepared } from './prepared.ts';
+import type { ProcessTable } from './process-table.ts';
+import type { StateFolder } from './state-folder.ts';
+import type { TableFiles } from './table-files.ts';
+
+/** Id of the router among the processes. */
+export const ROUTER = 'router';
+
+/** How long requests in flight may go on at an instance that is taken out; ms. */
+const REMOVE_GRACE = 1_000;
+/** How long a reload may take to be in force; ms. */
+const RELOAD_TIMEOUT = 10_000;
+const POLL = 20;
+
+export interface RouterParts {
+  readonly table: ProcessTable;
+  readonly tables: TableFiles;
+  readonly state: StateFolder;
+}
+
+export class MachineRouter {
+  readonly #parts: RouterParts;
+  readonly #haproxy: HaproxyRouter;
+  /** Changes of the files happen one after the other. */
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
+    this.#haproxy = new HaproxyRouter(new RuntimeSocket(this.#socket('router')));
+  }
+
+  async observe(
+    prepared: MachinePrepared,
+    instances: readonly InstanceObservation[],
+    now: number,
+  ): Promise<RouterObservation> {
+    const record = this.#parts.table.get(ROUTER);
+    const url = `http://${urlHost(prepared.app.router.host)}:${prepared.routerPort}`;
+    if (record === undefined) return { state: 'absent', url, failures: 0, backends: {}, since: now };
+    const about = { url, failures: record.failures, backends: {}, since: record.startedAt };
+    if (this.#parts.table.isRunning(ROUTER))
+      return { ...about, ...defined({ pid: record.identity?.pid }), ...(await this.#ask(instances, now)) };
+    const waits = now - (record.exitedAt ?? 0) < restartDelay(record.failures);
+    return { ...about, state: waits ? 'starting' : 'dead', problem: `HAProxy: ${record.exit ?? 'ended'}` };
+  }
+
+  async start(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
+    if (this.#parts.table.isRunning(ROUTER)) return;
+    const config = await this.#writeConfig(prepared, instances);
+    await this.#parts.table.start(
+      {
+        id: ROUTER,
+        host: prepared.app.router.host,
+        port: prepared.routerPort,
+        structure: prepared.structure,
+      },
+      {
+        program: requireBinary('haproxy'),
+        args: haproxyArguments(config),
+        env: { PATH: process.env['PATH'] ?? '' },
+        cwd: this.#parts.state.routing,
+        output: logFile(this.#parts.state.logs, ROUTER),
+      },
+    );
+  }
+
+  /** Services or routes have changed: HAProxy takes the new file over without losing a connection. */
+  async reload(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
+    await this.#writeConfig(prepared, instances);
+    this.#parts.table.signalLeader(ROUTER, 'SIGUSR2');
+    const limit = AbortSignal.timeout(RELOAD_TIMEOUT);
+    while (!(await this.#isInForce(prepared.structure))) await sleep(POLL, undefined, { signal: limit });
+    await this.#parts.table.update(ROUTER, { structure: prepared.structure, port: prepared.routerPort });
+  }
+
+  async route(
+    prepared: MachinePrepared,
+    instances: readonly InstanceObservation[],
+    id: string,
+  ): Promise<void> {
+    const instance = instances.find((candidate) => candidate.id === id);
+    if (instance === undefined) return;
+    await this.#writeConfig(prepared, instances);
+    const stateful = findService(prepared.app, instance.service)?.stateful !== undefined;
+    const { host, port, ordinal } = instance;
+    await this.#haproxy.addServer(instance.service, { name: id, id: ordinal, host, port, stateful });
+  }
+
+  async drain(service: string, id: string): Promise<void> {
+    await this.#haproxy.drainServer(service, id);
+  }
+
+  async undrain(service: string, id: string): Promise<void> {
+    await this.#haproxy.readyServer(service, id);
+  }
+
+  /** Takes an instance out: its users are free to follow the table. */
+  async unroute(service: string, id: string): Promise<void> {
+    if (this.#parts.table.isRunning(ROUTER)) await this.#haproxy.removeServer(service, id, REMOVE_GRACE);
+  }
+
+  async publish(table: OwnerTable): Promise<void> {
+    await this.#parts.tables.publish(table);
+    await this.#writeMap(table);
+    await this.#haproxy.publishTable(table);
+  }
+
+  async pinOf(service: string, key: string): Promise<string | undefined> {
+    return this.#haproxy.pinOf(service, key);
+  }
+
+  /** Ends HAProxy at once: what is routed ends as well. */
+  async stop(): Promise<void> {
+    this.#parts.table.signal(ROUTER, 'SIGTERM');
+    while (this.#parts.table.isRunning(ROUTER)) await sleep(POLL);
+  }
+
+  /** What the running HAProxy says of itself. */
+  async #ask(
+    instances: readonly InstanceObservation[],
+    now: number,
+  ): Promise<Pick<RouterObservation, 'state'> & Partial<RouterObservation>> {
+    try {
+      const found = await this.#haproxy.observe();
+      if (this.#parts.table.get(ROUTER)?.readyAt === undefined)
+        await this.#parts.table.update(ROUTER, { readyAt: now });
+      const backends = await this.#backends(found, instances);
+      return { state: 'ready', backends, ...defined({ structure: found.generation }) };
+    } catch (error) {
+      if (!(error instanceof RouterUnreachable)) throw error;
+      return { state: 'starting', problem: error.message };
+    }
+  }
+
+  async #isInForce(structure: string): Promise<boolean> {
+    try {
+      return (await this.#haproxy.observe()).generation === structure;
+    } catch (error) {
+      if (error instanceof RouterUnreachable) return false;
+      throw error;
+    }
+  }
+
+  async #backends(
+    found: ObservedRouter,
+    instances: readonly InstanceObservation[],
+  ): Promise<Record<string, BackendObservation>> {
+    const leaving = new Set(instances.filter((i) => i.state === 'leaving').map((i) => i.id));
+    const entries = Object.entries(found.backends).map(async ([service, backend]) => {
+      const servers = backend.servers.map(async (server): Promise<RoutedServer> => {
+        const counted = backend.epoch !== undefined && leaving.has(server.name);
+        const pins = counted ? { pins: await this.#haproxy.pinCount(service, server.id) } : {};
+        const { name, port, currentSessions: requests } = server;
+        return {
+          name,
+          host: server.address,
+          port,
+          up: server.up,
+          draining: server.admin !== 'ready',
+          requests,
+          ...pins,
+        };
+      });
+      return [service, { ...backend, servers: await Promise.all(servers) }] as const;
+    });
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  /** Writes maps and configuration for the instances that may have requests. @returns the file */
+  async #writeConfig(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<string> {
+    const file = join(this.#parts.state.routing, 'haproxy.cfg');
+    const write = this.#writing.then(async () => {
+      for (const service of prepared.app.services.filter((s) => s.stateful !== undefined)) {
+        const table = this.#parts.tables.get(service.name);
+        await (table === undefined ? this.#writeEmptyMap(service.name) : this.#writeMap(table));
+      }
+      const next = `${file}.next`;
+      await writeFileSafely(next, haproxyConfig(this.#spec(prepared, instances)));
+      await checkConfig(next, requireBinary('haproxy'));
+      await writeFileSafely(file, haproxyConfig(this.#spec(prepared, instances)));
+    });
+    this.#writing = write.catch(() => undefined);
+    await write;
+    return file;
+  }
+
+  #spec(
+    prepared: MachinePrepared,
+    instances: readonly InstanceObservation[],
+  ): Parameters<typeof haproxyConfig>[0] {
+    return {
+      generation: prepared.structure,
+      host: prepared.app.router.host,
+      port: prepared.routerPort,
+      sockets: { runtime: this.#socket('router'), peer: this.#socket('peer') },
+      routes: prepared.app.routes,
+      backends: prepared.app.services.map((service) => ({
+        service: service.name,
+        readyPath: service.health.ready,
+        ...(service.stateful && {
+          stateful: { header: service.stateful.key.header, idleMs: service.stateful.idle },
+        }),
+        servers: instances.filter((i) => i.service === service.name).flatMap(serverSpec),
+      })),
+    };
+  }
+
+  async #writeMap(table: OwnerTable): Promise<void> {
+    await writeFileSafely(join(this.#parts.state.routing, mapFile(table.service)), ownerMap(table));
+  }
+
+  async #writeEmptyMap(service: string): Promise<void> {
+    await writeFileSafely(join(this.#parts.state.routing, mapFile(service)), 'epoch 0\n');
+  }
+
+  #socket(name: string): string {
+    return join(this.#parts.state.sockets, `${name}.sock`);
+  }
+}
+
+/** An instance that may have requests, as HAProxy is told of it. */
+function serverSpec(instance: InstanceObservation): ServerSpec[] {
+  const { id: name, ordinal: id, host, port, state } = instance;
+  if (state !== 'ready' && state !== 'unready' && state !== 'leaving') return [];
+  return [{ name, id, host, port, state: state === 'leaving' ? 'drain' : 'ready' }];
+}
+
+function findService(app: App, name: string): Service | undefined {
+  return app.services.find((service) => service.name === name);
+}
+
+/** An address that stands for all of them is reached as localhost. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::' || host === '*') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,259 @@
+/**
+ * The running router, seen and changed over its runtime socket. Every change is idempotent: done again,
+ * it finds things as they are to be. Servers added here vanish at a reload unless the configuration
+ * file has them too: write the file first.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { OperationError } from '../app/failure.ts';
+import {
+  address,
+  EPOCH_ENTRY,
+  mapFile,
+  NO_ROUTE_BACKEND,
+  ownerMap,
+  serverParameters,
+  token,
+} from './haproxy-config.ts';
+import type { ServerSpec } from './haproxy-config.ts';
+import type { OwnerTable } from './owner-table.ts';
+import {
+  hasLearned,
+  infoField,
+  mapNames,
+  mapValue,
+  observedServers,
+  pinnedServer,
+  preparedVersion,
+} from './runtime-replies.ts';
+import type { ObservedServer } from './runtime-replies.ts';
+import { CommandRefused } from './runtime-socket.ts';
+import type { RuntimeSocket } from './runtime-socket.ts';
+
+export interface ObservedRouter {
+  /** Which configuration is in force. */
+  readonly generation: string | undefined;
+  readonly backends: Readonly<Record<string, ObservedBackend>>;
+}
+
+export interface ObservedBackend {
+  /** Epoch of the owner table in force; stateful services only. */
+  readonly epoch?: number;
+  readonly servers: readonly ObservedServer[];
+}
+
+export interface NewServer extends Omit<ServerSpec, 'state'> {
+  readonly stateful: boolean;
+}
+
+/** Commands with their payload must fit HAProxy's buffer of 16 KiB. */
+const PAYLOAD_BYTES = 12_000;
+/** How long HAProxy may need to let go of a server without requests. */
+const LET_GO_TIMEOUT_MS = 5_000;
+const POLL_MS = 20;
+
+export class HaproxyRouter {
+  readonly #socket: RuntimeSocket;
+
+  constructor(socket: RuntimeSocket) {
+    this.#socket = socket;
+  }
+
+  /** @throws RouterUnreachable */
+  async observe(signal?: AbortSignal): Promise<ObservedRouter> {
+    const generation = infoField(await this.#socket.ask('show info', signal), 'description');
+    const maps = new Set(mapNames(await this.#socket.ask('show map', signal)));
+    const backends: Record<string, ObservedBackend> = {};
+    for (const [service, servers] of await this.#servers(signal)) {
+      if (service === NO_ROUTE_BACKEND) continue;
+      const epoch = maps.has(mapFile(service)) ? await this.epoch(service, signal) : undefined;
+      backends[service] = epoch === undefined ? { servers } : { epoch, servers };
+    }
+    return { generation, backends };
+  }
+
+  /** Epoch of the table in force of a stateful service; undefined when its map has none. */
+  async epoch(service: string, signal?: AbortSignal): Promise<number | undefined> {
+    const reply = await this.#socket.ask(`get map ${mapFile(service)} ${EPOCH_ENTRY}`, signal);
+    const value = mapValue(reply);
+    return value === undefined ? undefined : Number(value);
+  }
+
+  /**
+   * Adds a server and lets it take requests; one of that name gets the new address. Pins that it has
+   * stay: clear them when it is a new incarnation.
+   * @throws OperationError when the name is in use with another id
+   */
+  async addServer(service: string, server: NewServer, signal?: AbortSignal): Promise<void> {
+    const at = `${token(service, 'service')}/${token(server.name, 'instance')}`;
+    const present = await this.#server(service, server.name, signal);
+    if (present === undefined) {
+      const parameters = serverParameters(server.id, server.stateful);
+      const command = `add server ${at} ${address(server.host, server.port)} ${parameters}`;
+      const reply = await this.#socket.ask(command, signal);
+      if (!reply.includes('New server registered')) throw new CommandRefused(command, reply);
+    } else if (present.id !== server.id) {
+      throw new OperationError(`The router has ${at} with the id ${present.id} instead of ${server.id}`);
+    } else if (present.address !== server.host || present.port !== server.port) {
+      await this.#socket.ask(`set server ${at} addr ${server.host} port ${server.port}`, signal);
+    }
+    await this.#socket.tell(`enable health ${at}`, signal);
+    await this.readyServer(service, server.name, signal);
+  }
+
+  /** No new requests for a stateless service's server; a stateful one's pinned users go on. */
+  async drainServer(service: string, name: string, signal?: AbortSignal): Promise<void> {
+    await this.#socket.tell(`set server ${service}/${name} state drain`, signal);
+  }
+
+  async readyServer(service: string, name: string, signal?: AbortSignal): Promise<void> {
+    await this.#socket.tell(`set server ${service}/${name} state ready`, signal);
+  }
+
+  /**
+   * Takes a server out. Its users follow the table from their next request on, which must not name it
+   * any more; requests in flight get `graceMs` to finish and are cut then. An absent one is fine.
+   */
+  async removeServer(service: string, name: string, graceMs: number, signal?: AbortSignal): Promise<void> {
+    const server = await this.#server(service, name, signal);
+    if (server === undefined) return;
+    const at = `${service}/${name}`;
+    const grace = AbortSignal.timeout(graceMs);
+    await until(grace, signal, async () => {
+      await this.clearPins(service, server.id, signal);
+      return (await this.pinCount(service, server.id, signal)) === 0;
+    });
+    await this.#socket.tell(`set server ${at} state maint`, signal);
+    const isIdle = await until(grace, signal, async () => {
+      await this.clearPins(service, server.id, signal);
+      return ((await this.#server(service, name, signal))?.currentSessions ?? 0) === 0;
+    });
+    if (!isIdle) await this.#socket.tell(`shutdown sessions server ${at}`, signal);
+    await this.#deleteServer(service, server, signal);
+  }
+
+  /**
+   * Frees the users pinned to a server: from their next request on they follow the table. HAProxy keeps
+   * the pin of a user whose request waits for its answer at that moment.
+   */
+  async clearPins(service: string, serverId: number, signal?: AbortSignal): Promise<void> {
+    const command = `clear table ${token(service, 'service')} data.server_id eq ${serverId}`;
+    const reply = await this.#socket.ask(command, signal);
+    // A stateless service has no pins.
+    if (reply !== '' && reply !== 'No such table') throw new CommandRefused(command, reply);
+  }
+
+  /**
+   * Whether a reload now would keep the pins. For five seconds after HAProxy was started (not reloaded)
+   * it would not: it still waits for somebody to learn pins from, and hands none over until then.
+   */
+  async pinsSurviveReload(signal?: AbortSignal): Promise<boolean> {
+    return hasLearned(await this.#socket.ask('show peers', signal));
+  }
+
+  /** How many users are pinned to a server; 0 for a stateless service. */
+  async pinCount(service: string, serverId: number, signal?: AbortSignal): Promise<number> {
+    const command = `show table ${token(service, 'service')} data.server_id eq ${serverId}`;
+    let count = 0;
+    let unfinished = '';
+    for await (const part of this.#socket.parts(command, signal)) {
+      const lines = (unfinished + part).split('\n');
+      unfinished = lines.pop() ?? '';
+      count += lines.filter((line) => line.startsWith('0x')).length;
+    }
+    return count;
+  }
+
+  /** The instance that a user is pinned to. */
+  async pinOf(service: string, key: string, signal?: AbortSignal): Promise<string | undefined> {
+    const digest = createHash('sha1').update(key, 'utf8').digest('hex').toUpperCase();
+    return pinnedServer(
+      await this.#socket.ask(`show table ${token(service, 'service')} key ${digest}`, signal),
+    );
+  }
+
+  /**
+   * Puts a table in force, all slots at once. Nothing happens when its epoch is in force already.
+   * @throws OperationError when a newer one is: whoever made this table has to start from that one
+   */
+  async publishTable(table: OwnerTable, signal?: AbortSignal): Promise<void> {
+    if (!(await this.#isNewer(table, signal))) return;
+    const map = mapFile(table.service);
+    const prepared = await this.#socket.ask(`prepare map ${map}`, signal);
+    const version = preparedVersion(prepared);
+    if (version === undefined) throw new CommandRefused(`prepare map ${map}`, prepared);
+    for (const payload of payloads(ownerMap(table))) {
+      await this.#socket.tell(`add map @${version} ${map} <<\n${payload}`, signal);
+    }
+    // HAProxy itself refuses a version older than a committed one. The epoch is looked at once more,
+    // right before the commit, for publishers that prepared before and committed meanwhile.
+    if (await this.#isNewer(table, signal)) await this.#socket.tell(`commit map @${version} ${map}`, signal);
+  }
+
+  async #isNewer(table: OwnerTable, signal: AbortSignal | undefined): Promise<boolean> {
+    const inForce = (await this.epoch(table.service, signal)) ?? 0;
+    if (inForce <= table.epoch) return inForce < table.epoch;
+    throw new OperationError(
+      `The router has epoch ${inForce} of ${table.service}'s owner table in force and does not go back to ${table.epoch}`,
+    );
+  }
+
+  async #deleteServer(service: string, { name, id }: ObservedServer, signal?: AbortSignal): Promise<void> {
+    const command = `del server ${service}/${name}`;
+    let reply = '';
+    const isGone = await until(AbortSignal.timeout(LET_GO_TIMEOUT_MS), signal, async () => {
+      await this.clearPins(service, id, signal);
+      await this.#dropIdleConnections(service, name, signal);
+      reply = await this.#socket.ask(command, signal);
+      return /Server deleted|No such server/.test(reply);
+    });
+    if (!isGone) throw new CommandRefused(command, reply);
+  }
+
+  /**
+   * HAProxy deletes no server that it keeps idle connections to, and keeps them for many seconds. It
+   * drops them when the address changes; a server in maintenance gets no request at the other one.
+   */
+  async #dropIdleConnections(service: string, name: string, signal: AbortSignal | undefined): Promise<void> {
+    const server = await this.#server(service, name, signal);
+    if (server?.admin !== 'maint') return;
+    const other = server.port === 1 ? 2 : 1;
+    await this.#socket.ask(`set server ${service}/${name} addr ${server.address} port ${other}`, signal);
+  }
+
+  async #server(service: string, name: string, signal?: AbortSignal): Promise<ObservedServer | undefined> {
+    const servers = (await this.#servers(signal)).get(service);
+    if (servers === undefined) throw new OperationError(`The router has no service ${service}`);
+    return servers.find((server) => server.name === name);
+  }
+
+  async #servers(signal: AbortSignal | undefined): Promise<ReadonlyMap<string, ObservedServer[]>> {
+    const states = await this.#socket.ask('show servers state', signal);
+    return observedServers(states, await this.#socket.ask('show stat -1 6 -1', signal));
+  }
+}
+
+/** Cuts a map into payloads of whole lines, each ending with the empty line that ends a payload. */
+function payloads(map: string): string[] {
+  const found: string[] = [];
+  for (let start = 0; start < map.length;) {
+    const end =
+      start + PAYLOAD_BYTES >= map.length ? map.length : map.lastIndexOf('\n', start + PAYLOAD_BYTES) + 1;
+    found.push(map.slice(start, end));
+    start = end;
+  }
+  return found;
+}
+
+/** Asks again until the answer is yes; false when it is time to give up. */
+async function until(
+  giveUp: AbortSignal,
+  signal: AbortSignal | undefined,
+  isSo: () => Promise<boolean>,
+): Promise<boolean> {
+  while (!(await isSo())) {
+    if (giveUp.aborted) return false;
+    await delay(POLL_MS, undefined, signal === undefined ? {} : { signal });
+  }
+  return true;
+}
