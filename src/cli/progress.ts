@@ -52,7 +52,7 @@ export function partsOf(status: Status): PartProgress[] {
       return {
         name: service.name,
         done: service.wanted > 0 && others.length === 0 && service.ready >= service.wanted,
-        failed: service.instances.some((i) => i.failures >= 2),
+        failed: service.instances.some((i) => i.failed && i.state !== 'ready'),
         text:
           others.length === 0 && service.ready > 0
             ? addresses

@@ -71,7 +71,7 @@ async function pictureOf(
   const paint = painter(context.stdout);
   const failing = found.services
     .flatMap((service) => service.instances)
-    .filter((instance) => instance.failures > 0 && instance.state !== 'ready')
+    .filter((instance) => (instance.failures > 0 || instance.failed) && instance.state !== 'ready')
     .map((instance) => instance.id);
   const broken = found.database.state === 'failed' ? ['database', ...failing] : failing;
   const outputs = broken.map(async (id) => {

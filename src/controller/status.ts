@@ -16,6 +16,7 @@ export interface InstanceStatus {
   readonly since: number;
   /** Deaths in a row without a stable life. */
   readonly failures: number;
+  readonly failed: boolean;
   /** Share of the users it owns, 0 to 1; stateful services only. */
   readonly share?: number;
   /** Users that stay with it while it leaves, and until when (ms since the epoch) they may. */
@@ -91,7 +92,7 @@ export function hasFailed(observed: Observation): boolean {
   return (
     observed.migrations.state === 'held' ||
     observed.database.state === 'failed' ||
-    observed.instances.some((instance) => instance.failures >= 2 && instance.state !== 'ready')
+    observed.instances.some((instance) => instance.failed && instance.state !== 'ready')
   );
 }
 
@@ -125,7 +126,7 @@ function instanceStatus(instance: InstanceObservation): InstanceStatus {
     state: instance.state,
     pid: instance.pid ?? null,
     address: `${instance.host}:${instance.port}`,
-    ...given(instance, ['incarnation', 'since', 'failures', 'leaveBy', 'problem']),
+    ...given(instance, ['incarnation', 'since', 'failures', 'failed', 'leaveBy', 'problem']),
   };
 }
 

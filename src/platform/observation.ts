@@ -36,6 +36,10 @@ export interface InstanceObservation {
   readonly failures: number;
   /** Its liveness path has failed often enough in a row. */
   readonly hung: boolean;
+  /** While stopping: it has been told so. */
+  readonly signalled: boolean;
+  /** It is being ended for a failure of its own, or has failed more than once in a row. */
+  readonly failed: boolean;
   /** Why it last failed, for people. */
   readonly problem?: string;
 }

@@ -23,7 +23,12 @@ export type Step =
       readonly reason: string;
     }
   | { readonly kind: 'rejoin-instance'; readonly id: string }
-  | { readonly kind: 'stop-instance'; readonly id: string; readonly reason: string }
+  | {
+      readonly kind: 'stop-instance';
+      readonly id: string;
+      readonly reason: string;
+      readonly failure: boolean;
+    }
   | { readonly kind: 'kill-instance'; readonly id: string; readonly reason: string }
   | { readonly kind: 'forget-instance'; readonly id: string }
   | { readonly kind: 'start-router'; readonly structure: string }

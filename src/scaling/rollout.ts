@@ -39,7 +39,13 @@ export type InstanceStep =
       readonly reason: string;
     }
   | { readonly kind: 'rejoin-instance'; readonly id: string }
-  | { readonly kind: 'stop-instance'; readonly id: string; readonly reason: string }
+  /** `failure`: it is ended for what it did or did not do, and its next start waits accordingly. */
+  | {
+      readonly kind: 'stop-instance';
+      readonly id: string;
+      readonly reason: string;
+      readonly failure: boolean;
+    }
   | { readonly kind: 'kill-instance'; readonly id: string; readonly reason: string }
   | { readonly kind: 'forget-instance'; readonly id: string };
 
@@ -65,27 +71,43 @@ export function planRollout(
 function endings({ wanted, instances, traffic, now }: Situation): InstanceStep[] {
   return instances.flatMap((instance): InstanceStep[] => {
     const { id } = instance;
+    const stop = (reason: string, failure: boolean): InstanceStep[] => [
+      { kind: 'stop-instance', id, reason, failure },
+    ];
     switch (instance.state) {
       case 'stopping':
-        return now - instance.since > wanted.stopWithin
-          ? [{ kind: 'kill-instance', id, reason: `did not end within ${wanted.stopWithin / 1000} s` }]
-          : [];
+        return endStopping(instance, wanted.stopWithin, now);
       case 'leaving':
-        if (traffic(id).drained) return [{ kind: 'stop-instance', id, reason: 'its users are gone' }];
+        if (traffic(id).drained) return stop('its users are gone', false);
         return now >= (instance.leaveBy ?? now)
-          ? [{ kind: 'stop-instance', id, reason: `drain time is over, ${traffic(id).users} users left` }]
+          ? stop(`drain time is over, ${traffic(id).users} users left`, false)
           : [];
       case 'starting':
         return now - instance.startedAt > wanted.startWithin
-          ? [{ kind: 'stop-instance', id, reason: `not ready within ${wanted.startWithin / 1000} s` }]
+          ? stop(`not ready within ${wanted.startWithin / 1000} s`, true)
           : [];
       case 'ready':
       case 'unready':
-        return instance.hung ? [{ kind: 'stop-instance', id, reason: 'its liveness path fails' }] : [];
+        return instance.hung ? stop('its liveness path fails', true) : [];
       case 'dead':
         return [];
     }
   });
+}
+
+/**
+ * What is due for an instance that is to end. One that was not told yet, because the controller died in
+ * between, is told; one that does not end in time is killed. Times in ms.
+ */
+export function endStopping(instance: InstanceObservation, within: number, now: number): InstanceStep[] {
+  const { id } = instance;
+  if (!instance.signalled)
+    return [
+      { kind: 'stop-instance', id, reason: instance.problem ?? 'it is to end', failure: instance.failed },
+    ];
+  return now - instance.since > within
+    ? [{ kind: 'kill-instance', id, reason: `did not end within ${within / 1000} s` }]
+    : [];
 }
 
 /** More, fewer, or other instances. */
@@ -151,7 +173,7 @@ function departures(
     (i: InstanceObservation): InstanceStep => {
       if (i.state === 'dead') return { kind: 'forget-instance', id: i.id };
       // Nobody is with an instance that was never ready.
-      if (i.state === 'starting') return { kind: 'stop-instance', id: i.id, reason };
+      if (i.state === 'starting') return { kind: 'stop-instance', id: i.id, reason, failure: false };
       return { kind: 'retire-instance', id: i.id, leaveBy: now + wanted.leaveWithin, reason };
     };
   return [...surplus.map(go('scaled down')), ...replaced.map(go('outdated'))];

@@ -159,9 +159,11 @@ export class TestRouter {
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#log += text));
     this.#process = child;
+    this.#log = '';
     await eventually(`HAProxy runs ${generation}`, async () => {
       if (child.exitCode !== null) throw new Error(`HAProxy ended: ${this.#log}`);
-      return this.isInForce(generation);
+      // Before it says so the master may lose a signal to reload.
+      return this.#log.includes('Loading success') && (await this.isInForce(generation));
     });
   }
 
@@ -173,7 +175,7 @@ export class TestRouter {
 
   async reload(generation: string): Promise<void> {
     process.kill(this.pid, 'SIGUSR2');
-    await eventually(`${generation} is in force`, () => this.isInForce(generation));
+    await eventually(`${generation} is in force`, () => this.isInForce(generation)).catch(async (e) => { throw new Error(`${e} ${this.#log} ${await this.runtime.ask('show info').catch(String)}`); });
   }
 
   /** Ends master and workers at once, as a machine's out-of-memory killer would. */

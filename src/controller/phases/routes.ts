@@ -6,7 +6,7 @@
 import type { Service } from '../../app/model.ts';
 import type { BackendObservation, InstanceObservation, RoutedServer } from '../../platform/observation.ts';
 import type { Step } from '../../platform/step.ts';
-import { movedSlots } from '../../routing/owner-table.ts';
+import { movedSlots, type OwnerTable } from '../../routing/owner-table.ts';
 import { steadyTable } from '../../routing/steady.ts';
 import type { PhaseInput, PhasePlan, Waiting } from '../plan.ts';
 
@@ -79,11 +79,17 @@ function ownerTable(service: Service, instances: readonly InstanceObservation[],
   const owners = new Set(table?.owners);
   const members = instances.filter((i) => isMember(i, backend, owners)).map((i) => i.id);
   // With nobody there, the last table says best who is whose as soon as somebody comes back.
-  const next = members.length === 0 ? table : steadyTable(table, service.name, members);
+  const next =
+    members.length === 0 || hasOwners(table, members) ? table : steadyTable(table, service.name, members);
   if (next === undefined) return [];
   if (next === table && backend.epoch === table.epoch) return [];
   const moved = movedSlots(table, next);
   return [{ kind: 'publish-table', table: next, moved, reason: `${members.length} owners` }];
+}
+
+/** A table is even from the start, so with the same owners there is nothing to compute. */
+function hasOwners(table: OwnerTable | undefined, members: readonly string[]): boolean {
+  return table?.owners.length === members.length && members.every((member) => table.owners.includes(member));
 }
 
 function isMember(

@@ -2,7 +2,7 @@ import type { Service } from '../../app/model.ts';
 import type { InstanceObservation } from '../../platform/observation.ts';
 import type { Step } from '../../platform/step.ts';
 import type { OwnerTable } from '../../routing/owner-table.ts';
-import { planRollout, type RolloutWanted, type Traffic } from '../../scaling/rollout.ts';
+import { endStopping, planRollout, type RolloutWanted, type Traffic } from '../../scaling/rollout.ts';
 import { instanceCount } from '../desired.ts';
 import type { PhaseInput, PhasePlan, Waiting } from '../plan.ts';
 
@@ -67,14 +67,19 @@ function endOrphan(instance: InstanceObservation, { observed }: PhaseInput): Ste
     case 'dead':
       return [{ kind: 'forget-instance', id: instance.id }];
     case 'stopping':
-      return observed.now - instance.since > ORPHAN_STOP_WITHIN
-        ? [{ kind: 'kill-instance', id: instance.id, reason: 'did not end' }]
-        : [];
+      return endStopping(instance, ORPHAN_STOP_WITHIN, observed.now);
     case 'starting':
     case 'ready':
     case 'unready':
     case 'leaving':
-      return [{ kind: 'stop-instance', id: instance.id, reason: 'the file no longer names its service' }];
+      return [
+        {
+          kind: 'stop-instance',
+          id: instance.id,
+          reason: 'the file no longer names its service',
+          failure: false,
+        },
+      ];
   }
 }
 

@@ -74,12 +74,13 @@ export class MachineInstances {
   }
 
   /** Notes that it is to end, before anybody acts on that. */
-  async markStopping(id: string, reason: string): Promise<void> {
-    await this.#table.update(id, { stoppingSince: Date.now(), stopReason: reason });
+  async markStopping(id: string, reason: string, failed = false): Promise<void> {
+    await this.#table.update(id, { stoppingSince: Date.now(), stopReason: reason, failed });
   }
 
-  terminate(id: string): void {
+  async terminate(id: string): Promise<void> {
     this.#table.signal(id, 'SIGTERM');
+    await this.#table.update(id, { signalledAt: Date.now() });
   }
 
   kill(id: string): void {

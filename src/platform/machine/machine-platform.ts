@@ -119,7 +119,7 @@ export class MachinePlatform implements Platform<MachinePrepared> {
       case 'rejoin-instance':
         return this.#instances.rejoin(step.id);
       case 'stop-instance':
-        return this.#stop(step.id, step.reason);
+        return this.#stop(step);
       case 'kill-instance':
         return this.#instances.kill(step.id);
       case 'forget-instance':
@@ -188,13 +188,13 @@ export class MachinePlatform implements Platform<MachinePrepared> {
   }
 
   /** The router lets go of it before it is told to end, so that no request meets a closed door. */
-  async #stop(id: string, reason: string): Promise<void> {
+  async #stop({ id, reason, failure }: Extract<PlatformStep, { kind: 'stop-instance' }>): Promise<void> {
     const { service } = this.#instances.record(id);
-    await this.#instances.markStopping(id, reason);
+    await this.#instances.markStopping(id, reason, failure);
     try {
       if (service !== undefined) await this.#router.unroute(service, id);
     } finally {
-      this.#instances.terminate(id);
+      await this.#instances.terminate(id);
     }
   }
 
@@ -203,7 +203,7 @@ export class MachinePlatform implements Platform<MachinePrepared> {
     const { service } = this.#instances.record(id);
     const within = this.#app?.services.find((candidate) => candidate.name === service)?.stop ?? DEFAULT_STOP;
     await this.#instances.markStopping(id, 'the application was ended');
-    this.#instances.terminate(id);
+    await this.#instances.terminate(id);
     const limit = AbortSignal.any([hurry, AbortSignal.timeout(within)]);
     while (this.#table.isRunning(id)) {
       if (limit.aborted) this.#instances.kill(id);

@@ -76,7 +76,7 @@ export class MachineRouter {
 
   async start(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
     if (this.#parts.table.isRunning(ROUTER)) return;
-    const config = await this.#writeConfig(prepared, instances);
+    const config = await this.#writeStructure(prepared, instances);
     await this.#parts.table.start(
       {
         id: ROUTER,
@@ -96,7 +96,7 @@ export class MachineRouter {
 
   /** Services or routes have changed: HAProxy takes the new file over without losing a connection. */
   async reload(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
-    await this.#writeConfig(prepared, instances);
+    await this.#writeStructure(prepared, instances);
     this.#parts.table.signalLeader(ROUTER, 'SIGUSR2');
     const limit = AbortSignal.timeout(RELOAD_TIMEOUT);
     while (!(await this.#isInForce(prepared.structure))) await sleep(POLL, undefined, { signal: limit });
@@ -196,21 +196,28 @@ export class MachineRouter {
     return Object.fromEntries(await Promise.all(entries));
   }
 
-  /** Writes maps and configuration for the instances that may have requests. @returns the file */
+  /** The configuration for the instances that may have requests, as HAProxy would start from it. @returns the file */
   async #writeConfig(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<string> {
     const file = join(this.#parts.state.routing, 'haproxy.cfg');
-    const write = this.#writing.then(async () => {
-      for (const service of prepared.app.services.filter((s) => s.stateful !== undefined)) {
-        const table = this.#parts.tables.get(service.name);
-        await (table === undefined ? this.#writeEmptyMap(service.name) : this.#writeMap(table));
-      }
-      const next = `${file}.next`;
-      await writeFileSafely(next, haproxyConfig(this.#spec(prepared, instances)));
-      await checkConfig(next, requireBinary('haproxy'));
-      await writeFileSafely(file, haproxyConfig(this.#spec(prepared, instances)));
-    });
+    const write = this.#writing.then(() =>
+      writeFileSafely(file, haproxyConfig(this.#spec(prepared, instances))),
+    );
     this.#writing = write.catch(() => undefined);
     await write;
+    return file;
+  }
+
+  /** Maps and configuration of a structure that HAProxy has not seen yet. @returns the file, checked */
+  async #writeStructure(
+    prepared: MachinePrepared,
+    instances: readonly InstanceObservation[],
+  ): Promise<string> {
+    for (const service of prepared.app.services.filter((s) => s.stateful !== undefined)) {
+      const table = this.#parts.tables.get(service.name);
+      await (table === undefined ? this.#writeEmptyMap(service.name) : this.#writeMap(table));
+    }
+    const file = await this.#writeConfig(prepared, instances);
+    await checkConfig(file, requireBinary('haproxy'));
     return file;
   }
 

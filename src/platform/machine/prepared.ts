@@ -76,6 +76,11 @@ interface DatabaseParts {
 }
 
 async function prepareDatabase({ app, around, ports, table }: Preparation): Promise<DatabaseParts> {
+  if (app.database?.topology !== 'single' && table.isRunning(DATABASE))
+    throw new UserError(
+      'database.topology: a MariaDB of this application still runs here. End everything first (holdfast down), ' +
+        'then bring the application up with the other database; the data here is kept.',
+    );
   if (app.database === undefined) return { database: { topology: 'none' }, urls: {} };
   if (app.database.topology === 'external') return externalDatabase(app, app.database.url, around);
   requireBinary('mariadbd');

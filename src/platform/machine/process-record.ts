@@ -27,11 +27,16 @@ const recordSchema = z.object({
   leavingSince: z.number().optional(),
   leaveBy: z.number().optional(),
   stoppingSince: z.number().optional(),
-  /** Why it was told to end, when that was its own failure. */
+  /** When it was told to end, which is after the router has let go of it. */
+  signalledAt: z.number().optional(),
   stopReason: z.string().optional(),
+  /** It is ended for a failure of its own. */
+  failed: z.boolean().optional(),
   exitedAt: z.number().optional(),
   /** How it ended, for people. */
   exit: z.string().optional(),
+  /** How the life before this one ended. */
+  lastExit: z.string().optional(),
   failures: z.number(),
 });
 

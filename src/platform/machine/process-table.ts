@@ -5,6 +5,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { defined } from '../../app/defined.ts';
 import { STABLE_AFTER } from '../../scaling/backoff.ts';
 import { openLog } from './log-file.ts';
 import {
@@ -80,8 +81,8 @@ export class ProcessTable {
   /** Starts a process under an id whose process, if there was one, has ended. */
   async start(about: NewRecord, command: Command): Promise<void> {
     const mark = `${this.#markPrefix}${about.id}/${randomBytes(9).toString('base64url')}`;
-    const failures = this.#records.get(about.id)?.failures ?? 0;
-    await this.#save({ ...about, mark, startedAt: this.#now(), failures });
+    const { failures = 0, exit } = this.#records.get(about.id) ?? {};
+    await this.#save({ ...about, mark, startedAt: this.#now(), failures, ...defined({ lastExit: exit }) });
     const log = await openLog(command.output);
     try {
       const child = spawn(command.program, command.args, {
@@ -165,9 +166,12 @@ export class ProcessTable {
     if (record === undefined || record.exitedAt !== undefined) return;
     for (const left of findMarked(record.mark)) kill(left.pid, 'SIGKILL');
     const exitedAt = this.#now();
-    const stable = record.readyAt !== undefined && exitedAt - record.readyAt >= STABLE_AFTER;
-    const failures = stable ? 0 : record.failures + 1;
-    await this.#save({ ...record, exitedAt, exit: record.stopReason ?? exit, failures });
+    await this.#save({
+      ...record,
+      exitedAt,
+      exit: record.stopReason ?? exit,
+      failures: failuresAt(record, exitedAt),
+    });
     for (const listener of this.#listeners) listener();
   }
 
@@ -184,6 +188,13 @@ export class ProcessTable {
     );
     await done;
   }
+}
+
+/** An end that was asked for is no failure; the first after a stable life starts the count anew. */
+function failuresAt(record: ProcessRecord, exitedAt: number): number {
+  if (record.stoppingSince !== undefined && record.failed !== true) return record.failures;
+  const stable = record.readyAt !== undefined && exitedAt - record.readyAt >= STABLE_AFTER;
+  return stable ? 0 : record.failures + 1;
 }
 
 function signalGroup(identity: ProcessIdentity, signal: NodeJS.Signals): void {
