@@ -7,6 +7,11 @@ export class NotRunning extends Error {
   override readonly name = 'NotRunning';
 }
 
+/** The controller has ended before it answered. */
+export class ControllerLost extends OperationError {
+  override readonly name = 'ControllerLost';
+}
+
 export interface ControlClient {
   get(path: string): Promise<unknown>;
   post(path: string, body?: unknown): Promise<unknown>;
@@ -61,5 +66,9 @@ function describe(error: Error): Error {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR')
     return new NotRunning('not running');
+  if (code === 'ECONNRESET')
+    return new ControllerLost('the controller has ended before it answered; see: holdfast status', {
+      cause: error,
+    });
   return new OperationError(`the controller could not be asked: ${error.message}`, { cause: error });
 }

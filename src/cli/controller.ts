@@ -1,8 +1,7 @@
 /** `controller`: runs an application without a terminal, for `up --detach` and for supervisors. */
 import { loadApp } from '../app/load.ts';
-import { OperationError } from '../app/failure.ts';
 import { stateFolder } from '../platform/machine/state-folder.ts';
-import { print } from './output.ts';
+import { EXIT_TAKEN, print } from './output.ts';
 import { runApplication } from './running-application.ts';
 import type { CommonOptions, VerbContext } from './verb-context.ts';
 
@@ -10,7 +9,10 @@ import type { CommonOptions, VerbContext } from './verb-context.ts';
 export async function controller(options: CommonOptions, context: VerbContext): Promise<number> {
   const { file, folder } = await loadApp(options.app, context.cwd);
   const running = await runApplication({ file, folder, state: stateFolder(folder), shell: context.env });
-  if (running === undefined) throw new OperationError('another controller runs this application already');
+  if (running === undefined) {
+    print(context, 'another controller runs this application already', 'stderr');
+    return EXIT_TAKEN;
+  }
   const log = (part: string, text: string): void =>
     print(context, `${new Date().toISOString()} ${part}: ${text}`);
   running.onEvent((event) => log(event.part, event.text));

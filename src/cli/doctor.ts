@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { UserError } from '../app/failure.ts';
 import { loadApp } from '../app/load.ts';
 import type { App } from '../app/model.ts';
-import { findBinary, PACKAGES, type Program } from '../platform/machine/binaries.ts';
+import { findProgram, PACKAGES, type Program } from '../platform/programs.ts';
 import { isFree } from '../platform/machine/ports.ts';
 import { checkStateVersion, stateFolder } from '../platform/machine/state-folder.ts';
 import { survivors } from '../platform/machine/survivors.ts';
@@ -27,7 +27,7 @@ const VERSION_TIMEOUT = 10_000;
 export async function doctor(options: CommonOptions, context: VerbContext): Promise<number> {
   const findings = [
     nodeFinding(),
-    ...(await Promise.all(programFindings())),
+    ...(await Promise.all(programFindings(context))),
     ...(await appFindings(options, context)),
   ];
   if (options.json === true) printJson(context, findings);
@@ -46,7 +46,7 @@ function nodeFinding(): Finding {
   return { check: 'node', ok: Number(node.split('.')[0]) >= 22, found: node };
 }
 
-function programFindings(): Promise<Finding>[] {
+function programFindings(context: VerbContext): Promise<Finding>[] {
   const versionOf: Record<Program, string> = {
     haproxy: '-v',
     mariadbd: '--version',
@@ -54,7 +54,7 @@ function programFindings(): Promise<Finding>[] {
     flock: '--version',
   };
   return (Object.keys(PACKAGES) as Program[]).map(async (name) => {
-    const path = findBinary(name);
+    const path = findProgram(name, context.env['PATH'] ?? '');
     if (path === undefined)
       return { check: name, ok: false, found: 'not installed', remedy: `apt-get install ${PACKAGES[name]}` };
     const found = name === 'mariadb-install-db' ? path : await firstLine(path, versionOf[name]);

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationError } from '../app/failure.ts';
 import { checkStateVersion } from '../platform/machine/state-folder.ts';
-import { NotRunning } from './control-client.ts';
+import { ControllerLost, NotRunning } from './control-client.ts';
 import { print, printJson } from './output.ts';
 import { endLeftovers } from './running-application.ts';
 import { clientOf, placeOf, type CommonOptions, type VerbContext } from './verb-context.ts';
@@ -32,13 +32,13 @@ export async function down(options: CommonOptions, context: VerbContext): Promis
   return 0;
 }
 
-/** False when nobody was there to be asked. */
+/** False when nobody was there to be asked, or has died of it. */
 async function asked(ask: () => Promise<unknown>): Promise<boolean> {
   try {
     await ask();
     return true;
   } catch (error) {
-    if (error instanceof NotRunning) return false;
+    if (error instanceof NotRunning || error instanceof ControllerLost) return false;
     throw error;
   }
 }

@@ -5,6 +5,8 @@ import type { VerbContext } from './verb-context.ts';
 /** Exit codes: what failed although it was asked for correctly, and what the user can mend. */
 export const EXIT_FAILED = 1;
 export const EXIT_USER = 2;
+/** Of `controller`: another one runs the application already. */
+export const EXIT_TAKEN = 3;
 
 export function print(context: VerbContext, text: string, to: 'stdout' | 'stderr' = 'stdout'): void {
   context[to].write(`${text}\n`);

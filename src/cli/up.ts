@@ -10,7 +10,7 @@ import type { NamedPhasePlan } from '../controller/plan.ts';
 import type { Status } from '../controller/status.ts';
 import { controlSocket, openStateFolder, stateFolder } from '../platform/machine/state-folder.ts';
 import { controlClient, NotRunning, type ControlClient } from './control-client.ts';
-import { describeProblems, EXIT_FAILED, print, printJson } from './output.ts';
+import { describeProblems, EXIT_FAILED, EXIT_TAKEN, EXIT_USER, print, printJson } from './output.ts';
 import { isDecided, Progress } from './progress.ts';
 import { renderPlan } from './render-plan.ts';
 import { painter } from './render-status.ts';
@@ -77,6 +77,7 @@ async function foreground(
     if (options.json !== true) print(context, 'Ctrl-C ends everything.\n');
     await showOutput(target.state.logs, running, { context, quit });
   }
+  if (context.interrupted.aborted) print(context, '\nEnding; Ctrl-C again ends it by force.', 'stderr');
   await running.end((text) => print(context, text, 'stderr'), context.hurried);
   await running.ended;
   return 0;
@@ -95,9 +96,12 @@ async function upDetached(target: Target, options: UpOptions, context: VerbConte
   const progress = new Progress(context.stderr);
   const status = await follow(() => statusOf(client), { progress, until: isDecided, quit });
   progress.end();
-  if (started.gone.aborted && !(await isRunning(client))) throw await started.why();
   // Another `up` was faster with the lock: this one asks it instead.
-  return status === undefined ? applyToRunning(target, options, context) : report(status, options, context);
+  if (started.wasTaken()) return applyToRunning(target, options, context);
+  if (started.gone.aborted) throw await started.why();
+  if (status === undefined)
+    throw new OperationError('the controller does not say how it is; see .holdfast/logs/controller.log');
+  return report(status, options, context);
 }
 
 async function applyToRunning(target: Target, options: UpOptions, context: VerbContext): Promise<number> {
@@ -154,7 +158,16 @@ function isReady(status: Status): boolean {
   return status.state === 'ready';
 }
 
-async function startController(target: Target): Promise<{ gone: AbortSignal; why: () => Promise<Error> }> {
+interface StartedController {
+  /** Aborted when it has ended. */
+  readonly gone: AbortSignal;
+  /** It has ended because another one runs the application. */
+  wasTaken(): boolean;
+  /** Why it has ended. */
+  why(): Promise<Error>;
+}
+
+async function startController(target: Target): Promise<StartedController> {
   const log = await open(target.state.controllerLog, 'a', 0o600);
   const { size } = await log.stat();
   const main = new URL('../main.ts', import.meta.url).pathname;
@@ -166,25 +179,26 @@ async function startController(target: Target): Promise<{ gone: AbortSignal; why
   });
   const spawned = once(child, 'spawn');
   const gone = new AbortController();
-  let code: number | null = null;
-  child.once('exit', (exit) => {
-    code = exit;
-    gone.abort();
-  });
+  child.once('exit', () => gone.abort());
   await spawned;
   await log.close();
   child.unref();
   const why = async (): Promise<Error> => {
+    if (child.signalCode !== null)
+      return new OperationError(
+        `the controller was ended by ${child.signalCode}; what it started may run on. ` +
+          'Take it over: holdfast up. End it: holdfast down.',
+      );
     const file = await open(target.state.controllerLog);
     try {
       const text = (await file.readFile('utf8')).slice(size).trim();
       const words = text === '' ? 'the controller ended at once' : text;
-      return code === 2 ? new UserError(words.replace(/^holdfast: /, '')) : new OperationError(words);
+      return child.exitCode === EXIT_USER ? new UserError(words.replace(/^holdfast: /, '')) : new OperationError(words);
     } finally {
       await file.close();
     }
   };
-  return { gone: gone.signal, why };
+  return { gone: gone.signal, wasTaken: () => child.exitCode === EXIT_TAKEN, why };
 }
 
 /** This program as it was started: from source, or as it was built. */

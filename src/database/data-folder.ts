@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { OperationError } from '../app/failure.ts';
-import { findServerProgram } from './server-program.ts';
+import { requireProgram } from '../platform/programs.ts';
 
 export interface DataFolderOptions {
   /** Where the data will be; nothing happens when it is there already. */
@@ -31,8 +31,8 @@ const keptOutput = 4_000;
 export async function initialiseDataFolder(options: DataFolderOptions): Promise<boolean> {
   const { folder, signal } = options;
   if (await exists(folder)) return false;
-  const installer = await findServerProgram('mariadb-install-db', options.searchPath);
-  await findServerProgram('mariadbd', options.searchPath);
+  const installer = requireProgram('mariadb-install-db', options.searchPath);
+  requireProgram('mariadbd', options.searchPath);
   const parent = dirname(folder);
   await mkdir(parent, { recursive: true, mode: 0o700 });
   await removeLeftovers(parent, leftoverPrefix(folder));

@@ -62,7 +62,11 @@ export function mapFile(service: string): string {
   return `${service}.map`;
 }
 
-/** Arguments that start HAProxy with `configFile`: a master that reloads on SIGUSR2, with one worker. */
+/**
+ * Arguments that start HAProxy with `configFile`: a master with one worker. SIGUSR2 makes it reload; a
+ * master that is still busy with its last start or reload loses that signal, so whoever sends it looks
+ * at the generation in force and sends it again.
+ */
 export function haproxyArguments(configFile: string): string[] {
   return ['-W', '-f', configFile, '-L', 'local'];
 }

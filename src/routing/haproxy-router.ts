@@ -50,7 +50,7 @@ export interface NewServer extends Omit<ServerSpec, 'state'> {
 const PAYLOAD_BYTES = 12_000;
 /** How long HAProxy may need to let go of a server without requests. */
 const LET_GO_TIMEOUT_MS = 5_000;
-const POLL_MS = 20;
+const POLL_MS = 50;
 
 export class HaproxyRouter {
   readonly #socket: RuntimeSocket;

@@ -6,13 +6,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { databaseAnswers } from '../../src/database/probe.ts';
-import { findServerProgram } from '../../src/database/server-program.ts';
+import { requireProgram } from '../../src/platform/programs.ts';
 import { startMariadb } from '../support/mariadb.ts';
 
 test('a second server on the same data ends by itself and the first one goes on', async () => {
   const server = await startMariadb();
   try {
-    const program = await findServerProgram('mariadbd', process.env['PATH'] ?? '');
+    const program = requireProgram('mariadbd', process.env['PATH'] ?? '');
     const child = execFile(program, [
       '--no-defaults',
       `--datadir=${server.configuration.paths.data}`,

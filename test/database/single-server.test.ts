@@ -6,11 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
-import { OperationError, UserError } from '../../src/app/failure.ts';
+import { OperationError } from '../../src/app/failure.ts';
 import { connectionOptions } from '../../src/database/connection-url.ts';
 import { initialiseDataFolder } from '../../src/database/data-folder.ts';
 import { databaseAnswers, probeDatabase } from '../../src/database/probe.ts';
-import { findServerProgram } from '../../src/database/server-program.ts';
 import { freePort, startMariadb, testAccounts, type TestServer } from '../support/mariadb.ts';
 
 const searchPath = process.env['PATH'] ?? '';
@@ -170,11 +169,4 @@ test('an installer that fails is reported with its words, and leaves nothing', a
   } finally {
     await rm(parent, { recursive: true, force: true });
   }
-});
-
-test('a missing program is named with the package to install', async () => {
-  await assert.rejects(
-    findServerProgram('mariadb-nothing' as 'mariadbd', ''),
-    (error) => error instanceof UserError && error.message.includes('apt-get install mariadb-server'),
-  );
 });

@@ -15,7 +15,7 @@ import { accountsSql, adminUser, type DatabaseAccounts } from '../../src/databas
 import { connectionUrl } from '../../src/database/connection-url.ts';
 import { initialiseDataFolder } from '../../src/database/data-folder.ts';
 import { probeDatabase } from '../../src/database/probe.ts';
-import { findServerProgram } from '../../src/database/server-program.ts';
+import { requireProgram } from '../../src/platform/programs.ts';
 import { singleServer, type SingleServer } from '../../src/database/single-server.ts';
 
 export interface TestServer {
@@ -122,7 +122,7 @@ class MariadbProcess implements TestServer {
     const { paths, defaultsFile, args } = this.configuration;
     await writeFile(paths.defaults, defaultsFile);
     await writeFile(paths.accounts, accountsSql(accounts), { mode: 0o600 });
-    const program = await findServerProgram('mariadbd', searchPath);
+    const program = requireProgram('mariadbd', searchPath);
     this.#log = '';
     // The server dies with this process, however that ends.
     const command = ['--pdeathsig', 'KILL', program, ...args, ...fast, ...this.#options];

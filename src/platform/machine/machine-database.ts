@@ -13,7 +13,7 @@ import { probeDatabase } from '../../database/probe.ts';
 import { serverPaths, singleServer } from '../../database/single-server.ts';
 import { restartDelay } from '../../scaling/backoff.ts';
 import type { DatabaseObservation } from '../observation.ts';
-import { requireBinary } from './binaries.ts';
+import { requireProgram } from '../programs.ts';
 import { writeFileSafely } from './json-file.ts';
 import { logFile } from './machine-instances.ts';
 import type { ProcessRecord } from './process-record.ts';
@@ -47,9 +47,15 @@ const SHUTDOWN_TIMEOUT = 60_000;
 /** Deaths in a row after which it is called failed. */
 const FAILED_AFTER = 2;
 
+export interface DatabaseParts {
+  readonly table: ProcessTable;
+  readonly state: StateFolder;
+  /** Where programs are looked for, as in PATH. */
+  readonly searchPath: string;
+}
+
 export class MachineDatabase {
-  readonly #table: ProcessTable;
-  readonly #state: StateFolder;
+  readonly #parts: DatabaseParts;
   readonly #onChange: () => void;
   readonly #end = new AbortController();
   #prepared: PreparedDatabase = { topology: 'none' };
@@ -61,9 +67,8 @@ export class MachineDatabase {
   #starting = false;
   #watching = false;
 
-  constructor(table: ProcessTable, state: StateFolder, onChange: () => void) {
-    this.#table = table;
-    this.#state = state;
+  constructor(parts: DatabaseParts, onChange: () => void) {
+    this.#parts = parts;
     this.#onChange = onChange;
   }
 
@@ -82,7 +87,7 @@ export class MachineDatabase {
 
   /** Starts the server in the background; the data folder is made the first time. */
   async start(prepared: PreparedDatabase): Promise<void> {
-    if (prepared.topology !== 'single' || this.#starting || this.#table.isRunning(DATABASE)) return;
+    if (prepared.topology !== 'single' || this.#starting || this.#parts.table.isRunning(DATABASE)) return;
     this.#starting = true;
     try {
       await this.#startServer(prepared);
@@ -95,11 +100,11 @@ export class MachineDatabase {
   /** Ends the server cleanly; by force after a minute or once `hurry` is aborted. */
   async stop(hurry: AbortSignal): Promise<void> {
     this.#end.abort();
-    if (!this.#table.isRunning(DATABASE)) return;
-    this.#table.signalLeader(DATABASE, 'SIGTERM');
+    if (!this.#parts.table.isRunning(DATABASE)) return;
+    this.#parts.table.signalLeader(DATABASE, 'SIGTERM');
     const limit = AbortSignal.any([hurry, AbortSignal.timeout(SHUTDOWN_TIMEOUT)]);
-    while (this.#table.isRunning(DATABASE)) {
-      if (limit.aborted) this.#table.signal(DATABASE, 'SIGKILL');
+    while (this.#parts.table.isRunning(DATABASE)) {
+      if (limit.aborted) this.#parts.table.signal(DATABASE, 'SIGKILL');
       await sleep(20);
     }
   }
@@ -109,12 +114,12 @@ export class MachineDatabase {
   }
 
   async #startServer(prepared: Single): Promise<void> {
-    const folder = this.#state.database;
+    const folder = this.#parts.state.database;
     const runsAsRoot = userInfo().uid === 0;
     const paths = serverPaths(folder);
-    const searchPath = process.env['PATH'] ?? '';
+    const { searchPath } = this.#parts;
     await initialiseDataFolder({ folder: paths.data, searchPath, signal: this.#end.signal });
-    const socketPath = join(this.#state.sockets, 'database.sock');
+    const socketPath = join(this.#parts.state.sockets, 'database.sock');
     const server = singleServer({
       folder,
       socketPath,
@@ -126,23 +131,23 @@ export class MachineDatabase {
     await writeFileSafely(paths.defaults, server.defaultsFile);
     await writeFileSafely(paths.accounts, accounts);
     this.#accountsInForce = accounts;
-    await this.#table.start(
+    await this.#parts.table.start(
       { id: DATABASE, host: '127.0.0.1', port: prepared.port },
       {
-        program: requireBinary('mariadbd'),
+        program: requireProgram('mariadbd', searchPath),
         args: server.args,
         env: { PATH: searchPath },
         cwd: folder,
-        output: logFile(this.#state.logs, DATABASE),
+        output: logFile(this.#parts.state.logs, DATABASE),
       },
     );
   }
 
   #observeSingle(now: number): DatabaseObservation {
-    const record = this.#table.get(DATABASE);
+    const record = this.#parts.table.get(DATABASE);
     if (this.#starting) return { state: 'starting' };
     if (record === undefined) return { state: 'absent' };
-    if (!this.#table.isRunning(DATABASE)) return this.#observeDead(record, now);
+    if (!this.#parts.table.isRunning(DATABASE)) return this.#observeDead(record, now);
     this.#watch();
     const pid = record.identity === undefined ? {} : { pid: record.identity.pid };
     return { ...this.#answered(), ...pid };
@@ -181,7 +186,7 @@ export class MachineDatabase {
   }
 
   #isThere(): boolean {
-    return this.#prepared.topology === 'external' || this.#table.isRunning(DATABASE);
+    return this.#prepared.topology === 'external' || this.#parts.table.isRunning(DATABASE);
   }
 
   /** Undefined when it answers and knows the accounts; otherwise what is wrong. */
@@ -215,7 +220,7 @@ export class MachineDatabase {
 
   async #noteReady(): Promise<void> {
     this.#wasReady = true;
-    if (this.#table.get(DATABASE)?.readyAt === undefined)
-      await this.#table.update(DATABASE, { readyAt: Date.now() });
+    if (this.#parts.table.get(DATABASE)?.readyAt === undefined)
+      await this.#parts.table.update(DATABASE, { readyAt: Date.now() });
   }
 }

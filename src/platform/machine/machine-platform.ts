@@ -48,7 +48,8 @@ export class MachinePlatform implements Platform<MachinePrepared> {
   #boundingLogs = false;
 
   constructor(place: MachinePlace) {
-    const { state } = place;
+    const { state, shell } = place;
+    const searchPath = shell['PATH'] ?? '';
     const scope = createHash('sha256').update(state.root).digest('hex').slice(0, 16);
     const changed = (): void => this.#changed();
     this.#place = place;
@@ -57,9 +58,9 @@ export class MachinePlatform implements Platform<MachinePrepared> {
     this.#tables = new TableFiles(state.routing);
     this.#ports = new KeptPorts(state.ports, scope);
     this.#instances = new MachineInstances(this.#table, scope, changed);
-    this.#database = new MachineDatabase(this.#table, state, changed);
+    this.#database = new MachineDatabase({ table: this.#table, state, searchPath }, changed);
     this.#migrations = new MachineMigrations(changed);
-    this.#router = new MachineRouter({ table: this.#table, tables: this.#tables, state });
+    this.#router = new MachineRouter({ table: this.#table, tables: this.#tables, state, searchPath });
   }
 
   /** Adopts what runs. Call once, before anything else, holding the application's lock. */

@@ -25,7 +25,7 @@ import type {
   RoutedServer,
   RouterObservation,
 } from '../observation.ts';
-import { requireBinary } from './binaries.ts';
+import { requireProgram } from '../programs.ts';
 import { writeFileSafely } from './json-file.ts';
 import { logFile } from './machine-instances.ts';
 import type { MachinePrepared } from './prepared.ts';
@@ -46,6 +46,8 @@ export interface RouterParts {
   readonly table: ProcessTable;
   readonly tables: TableFiles;
   readonly state: StateFolder;
+  /** Where programs are looked for, as in PATH. */
+  readonly searchPath: string;
 }
 
 export class MachineRouter {
@@ -85,9 +87,9 @@ export class MachineRouter {
         structure: prepared.structure,
       },
       {
-        program: requireBinary('haproxy'),
+        program: requireProgram('haproxy', this.#parts.searchPath),
         args: haproxyArguments(config),
-        env: { PATH: process.env['PATH'] ?? '' },
+        env: { PATH: this.#parts.searchPath },
         cwd: this.#parts.state.routing,
         output: logFile(this.#parts.state.logs, ROUTER),
       },
@@ -217,7 +219,7 @@ export class MachineRouter {
       await (table === undefined ? this.#writeEmptyMap(service.name) : this.#writeMap(table));
     }
     const file = await this.#writeConfig(prepared, instances);
-    await checkConfig(file, requireBinary('haproxy'));
+    await checkConfig(file, requireProgram('haproxy', this.#parts.searchPath));
     return file;
   }
 

@@ -11,7 +11,7 @@ import { connectionUrl, parseConnectionUrl } from '../../database/connection-url
 import type { MigrationSet } from '../../migration/migration-set.ts';
 import { readMigrations } from '../../migration/source.ts';
 import type { Prepared } from '../platform.ts';
-import { requireBinary } from './binaries.ts';
+import { requireProgram } from '../programs.ts';
 import { baseEnvironment, resolveEnvironments, resolveSource, type Surroundings } from './environment.ts';
 import type { KeptPorts } from './kept-ports.ts';
 import { DATABASE, type PreparedDatabase } from './machine-database.ts';
@@ -40,7 +40,7 @@ export interface Preparation {
 /** @throws UserError for whatever the file names and the machine does not have. */
 export async function prepare(preparation: Preparation): Promise<MachinePrepared> {
   const { app, restarts, around } = preparation;
-  requireBinary('haproxy');
+  requireProgram('haproxy', around.shell['PATH'] ?? '');
   const { database, urls, migratorUrl } = await prepareDatabase(preparation);
   const own = await resolveEnvironments(app, around);
   const base = baseEnvironment(around);
@@ -76,15 +76,11 @@ interface DatabaseParts {
 }
 
 async function prepareDatabase({ app, around, ports, table }: Preparation): Promise<DatabaseParts> {
-  if (app.database?.topology !== 'single' && table.isRunning(DATABASE))
-    throw new UserError(
-      'database.topology: a MariaDB of this application still runs here. End everything first (holdfast down), ' +
-        'then bring the application up with the other database; the data here is kept.',
-    );
+  refuseLeftover(app, table);
   if (app.database === undefined) return { database: { topology: 'none' }, urls: {} };
   if (app.database.topology === 'external') return externalDatabase(app, app.database.url, around);
-  requireBinary('mariadbd');
-  requireBinary('mariadb-install-db');
+  requireProgram('mariadbd', around.shell['PATH'] ?? '');
+  requireProgram('mariadb-install-db', around.shell['PATH'] ?? '');
   const { name, memory } = app.database;
   const running = table.isRunning(DATABASE) ? table.get(DATABASE)?.port : undefined;
   const port = running ?? (await ports.port(DATABASE, '127.0.0.1'));
@@ -112,6 +108,15 @@ async function prepareDatabase({ app, around, ports, table }: Preparation): Prom
     ),
     migratorUrl: url(migrator, name),
   };
+}
+
+/** A server that runs for nobody would be forgotten; ending it is the user's decision. */
+function refuseLeftover(app: App, table: ProcessTable): void {
+  if (app.database?.topology !== 'single' && table.isRunning(DATABASE))
+    throw new UserError(
+      'database.topology: a MariaDB of this application still runs here. End everything first (holdfast down), ' +
+        'then bring the application up with the other database; the data here is kept.',
+    );
 }
 
 async function externalDatabase(

@@ -1,4 +1,4 @@
-import { isAlive } from './process-identity.ts';
+import { findMarked, isAlive } from './process-identity.ts';
 import { isMissing } from './json-file.ts';
 import { readRecords } from './process-record.ts';
 import type { StateFolder } from './state-folder.ts';
@@ -9,7 +9,9 @@ export async function survivors(state: StateFolder): Promise<{ id: string; pid: 
     if (isMissing(error)) return [];
     throw error;
   });
-  return records.flatMap(({ id, identity }) =>
-    identity !== undefined && isAlive(identity) ? [{ id, pid: identity.pid }] : [],
-  );
+  return records.flatMap(({ id, identity, mark }) => {
+    // Without an identity: the controller was killed before it could note what it had just started.
+    const found = identity ?? findMarked(mark).find(({ leads }) => leads);
+    return found !== undefined && isAlive(found) ? [{ id, pid: found.pid }] : [];
+  });
 }
