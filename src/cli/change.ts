@@ -1,6 +1,7 @@
 /** `scale`, `restart` and `migrate run`: asks the running application for a change and shows how it goes. */
 import { UserError } from '../app/failure.ts';
 import type { Status } from '../controller/status.ts';
+import { ControllerLost, NotRunning } from './control-client.ts';
 import { describeProblems, EXIT_FAILED, print, printJson } from './output.ts';
 import { isDecided, partsOf, Progress } from './progress.ts';
 import { follow } from './up.ts';
@@ -50,7 +51,7 @@ export async function change(
   if (options.wait) {
     const progress = new Progress(context.stderr);
     const look = async (): Promise<Status | undefined> =>
-      ((await client.get('/status')) as Status | null) ?? undefined;
+      ((await client.get('/status').catch(requireStillRunning)) as Status | null) ?? undefined;
     status = await follow(look, { progress, until: (s) => isDecided(s, about), quit: context.interrupted });
     progress.end();
   }
@@ -62,6 +63,10 @@ export async function change(
   }
   print(context, describeProblems(status), 'stderr');
   return EXIT_FAILED;
+}
+
+function requireStillRunning(error: unknown): never {
+  throw error instanceof NotRunning ? new ControllerLost({ cause: error }) : error;
 }
 
 /** A service that fails is no failure of a change to another. */

@@ -7,9 +7,14 @@ export class NotRunning extends Error {
   override readonly name = 'NotRunning';
 }
 
-/** The controller has ended before it answered. */
+/** The controller ended while its answer was waited for. */
 export class ControllerLost extends OperationError {
-  override readonly name = 'ControllerLost';
+  constructor(options?: ErrorOptions) {
+    super(
+      'the controller has ended, what it started may run on (holdfast up takes it over, holdfast down ends it)',
+      options,
+    );
+  }
 }
 
 export interface ControlClient {
@@ -54,7 +59,7 @@ async function exchange(
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text += chunk));
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-      response.on('error', reject);
+      response.on('error', (error) => reject(describe(error)));
     });
     call.on('timeout', () => call.destroy(new Error(`no answer within ${ANSWER_TIMEOUT / 1000} s`)));
     call.on('error', (error) => reject(describe(error)));
@@ -66,9 +71,6 @@ function describe(error: Error): Error {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR')
     return new NotRunning('not running');
-  if (code === 'ECONNRESET')
-    return new ControllerLost('the controller has ended before it answered; see: holdfast status', {
-      cause: error,
-    });
+  if (code === 'ECONNRESET') return new ControllerLost({ cause: error });
   return new OperationError(`the controller could not be asked: ${error.message}`, { cause: error });
 }

@@ -1,5 +1,6 @@
 /** `logs`: the output of one instance, one service or everything, each line with its source. */
 import { UserError } from '../app/failure.ts';
+import { checkStateVersion } from '../platform/machine/state-folder.ts';
 import { followLogs, lastLines, logIds, type LogLine } from './log-reader.ts';
 import { printJson } from './output.ts';
 import { prefixed } from './show-output.ts';
@@ -18,6 +19,7 @@ export async function logs(
   context: VerbContext,
 ): Promise<number> {
   const { state } = await placeOf(options, context);
+  await checkStateVersion(state);
   const wants = (id: string): boolean =>
     about === undefined
       ? id !== 'controller'

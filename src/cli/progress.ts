@@ -108,6 +108,12 @@ export class Progress {
     else for (const part of parts) this.#sayOnce(part);
   }
 
+  /** Says something that stays, above the picture. */
+  note(text: string): void {
+    this.#draw?.clear();
+    this.#stream.write(`  ${this.#paint('yellow', text)}\n`);
+  }
+
   /** Leaves the last picture standing. */
   end(): void {
     this.#draw?.done();

@@ -39,7 +39,7 @@ export interface ApplicationPlace {
 export async function runApplication(place: ApplicationPlace): Promise<RunningApplication | undefined> {
   const { app } = await loadApp(place.file, place.folder);
   await openStateFolder(place.state);
-  const lock = await tryLock(place.state.lock);
+  const lock = await tryLock(place.state.lock, place.shell['PATH'] ?? '');
   if (lock === undefined) return undefined;
   const platform = new MachinePlatform(place);
   try {
@@ -61,7 +61,7 @@ export async function planApplication(
 ): Promise<readonly NamedPhasePlan[] | undefined> {
   const { app } = await loadApp(place.file, place.folder);
   await openStateFolder(place.state);
-  const lock = await tryLock(place.state.lock);
+  const lock = await tryLock(place.state.lock, place.shell['PATH'] ?? '');
   if (lock === undefined) return undefined;
   const platform = new MachinePlatform(place);
   try {
@@ -82,7 +82,7 @@ export async function endLeftovers(
   hurry: AbortSignal,
 ): Promise<true | undefined> {
   await openStateFolder(place.state);
-  const lock = await tryLock(place.state.lock);
+  const lock = await tryLock(place.state.lock, place.shell['PATH'] ?? '');
   if (lock === undefined) return undefined;
   const platform = new MachinePlatform(place);
   try {

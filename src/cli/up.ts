@@ -9,7 +9,7 @@ import type { App } from '../app/model.ts';
 import type { NamedPhasePlan } from '../controller/plan.ts';
 import type { Status } from '../controller/status.ts';
 import { controlSocket, openStateFolder, stateFolder } from '../platform/machine/state-folder.ts';
-import { controlClient, NotRunning, type ControlClient } from './control-client.ts';
+import { ControllerLost, controlClient, NotRunning, type ControlClient } from './control-client.ts';
 import { describeProblems, EXIT_FAILED, EXIT_TAKEN, EXIT_USER, print, printJson } from './output.ts';
 import { isDecided, Progress } from './progress.ts';
 import { renderPlan } from './render-plan.ts';
@@ -66,14 +66,19 @@ async function foreground(
   { options, context }: { options: UpOptions; context: VerbContext },
 ): Promise<number> {
   const progress = new Progress(context.stderr);
+  const forget = running.onEvent(({ kind, part, text }) => {
+    if (kind === 'problem') progress.note(`${part}: ${text}`);
+  });
   const over = new AbortController();
   void running.ended.then(() => over.abort());
   const quit = AbortSignal.any([over.signal, context.interrupted]);
-  await follow(() => Promise.resolve(running.status()), { progress, until: isReady, quit });
+  await follow(() => Promise.resolve(running.status()), { progress, until: isDecided, quit });
+  forget();
   progress.end();
   const status = running.status();
   if (!quit.aborted && status !== undefined) {
-    announce(status, options, context);
+    // What fails is told and tried again; the rest runs on, and its output tells more.
+    report(status, options, context);
     if (options.json !== true) print(context, 'Ctrl-C ends everything.\n');
     await showOutput(target.state.logs, running, { context, quit });
   }
@@ -154,10 +159,6 @@ export async function follow(
   return status;
 }
 
-function isReady(status: Status): boolean {
-  return status.state === 'ready';
-}
-
 interface StartedController {
   /** Aborted when it has ended. */
   readonly gone: AbortSignal;
@@ -184,16 +185,14 @@ async function startController(target: Target): Promise<StartedController> {
   await log.close();
   child.unref();
   const why = async (): Promise<Error> => {
-    if (child.signalCode !== null)
-      return new OperationError(
-        `the controller was ended by ${child.signalCode}; what it started may run on. ` +
-          'Take it over: holdfast up. End it: holdfast down.',
-      );
+    if (child.signalCode !== null) return new ControllerLost();
     const file = await open(target.state.controllerLog);
     try {
       const text = (await file.readFile('utf8')).slice(size).trim();
       const words = text === '' ? 'the controller ended at once' : text;
-      return child.exitCode === EXIT_USER ? new UserError(words.replace(/^holdfast: /, '')) : new OperationError(words);
+      return child.exitCode === EXIT_USER
+        ? new UserError(words.replace(/^holdfast: /, ''))
+        : new OperationError(words);
     } finally {
       await file.close();
     }

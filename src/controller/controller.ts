@@ -119,16 +119,17 @@ export class Controller<P extends Prepared> {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The plan for an application as things are now, without doing any of it. */
+  /** What would be done first for an application as things are now, without doing any of it. */
   async preview(app: App): Promise<readonly NamedPhasePlan[]> {
     const wanted = await this.#platform.prepare(app, this.#settings.restarts);
     const observed = await this.#platform.observe(wanted, this.#inForce);
+    const { scale } = this.#settings;
+    const tables = this.#platform.tables();
     const inForce = this.#inForce === undefined ? {} : { inForce: this.#inForce };
-    return plan({
-      desired: { wanted, scale: this.#settings.scale, ...inForce },
-      observed,
-      tables: this.#platform.tables(),
-    });
+    const now = plan({ desired: { wanted, scale, ...inForce }, observed, tables });
+    // Nothing holds the wanted application back: of interest is what follows from having it in force.
+    const isAdmitted = now.some((phase) => phase.steps.some((step) => step.kind === 'admit'));
+    return isAdmitted ? plan({ desired: { wanted, scale, inForce: wanted }, observed, tables }) : now;
   }
 
   /** Resolves once a round that begins after this call has planned, so that `status` knows of what was asked. */

@@ -75,7 +75,7 @@ export function statusOf(input: StatusInput): Status {
   return {
     name: app.name,
     url: router.url ?? null,
-    state: isSettled(phases) && !atWork ? 'ready' : hasFailed(observed) ? 'failing' : 'changing',
+    state: isSettled(phases) && !atWork ? 'ready' : hasFailed(input) ? 'failing' : 'changing',
     services: [...names].map((name) => serviceStatus(name, input)),
     database: {
       topology: app.database?.topology ?? 'none',
@@ -88,12 +88,17 @@ export function statusOf(input: StatusInput): Status {
 }
 
 /** Something is wrong that waiting alone will hardly mend. */
-export function hasFailed(observed: Observation): boolean {
+function hasFailed({ desired, observed }: StatusInput): boolean {
   return (
     observed.migrations.state === 'held' ||
     observed.database.state === 'failed' ||
-    observed.instances.some((instance) => instance.failed && instance.state !== 'ready')
+    observed.instances.some((instance) => instance.state !== 'ready' && failsAsWanted(instance, desired))
   );
+}
+
+/** A failure of what the file says now; one of an outdated template has been answered by the new one. */
+function failsAsWanted({ failed, service, template }: InstanceObservation, { wanted }: Desired): boolean {
+  return failed && wanted.templates[service] === template;
 }
 
 function serviceStatus(name: string, { desired, observed, tables }: StatusInput): ServiceStatus {
@@ -112,6 +117,7 @@ function serviceStatus(name: string, { desired, observed, tables }: StatusInput)
       .toSorted((a, b) => a.ordinal - b.ordinal)
       .map((instance) => ({
         ...instanceStatus(instance),
+        failed: failsAsWanted(instance, desired),
         ...(table === undefined
           ? {}
           : { share: (counts[table.owners.indexOf(instance.id)] ?? 0) / table.slots.length }),
@@ -120,13 +126,13 @@ function serviceStatus(name: string, { desired, observed, tables }: StatusInput)
   };
 }
 
-function instanceStatus(instance: InstanceObservation): InstanceStatus {
+function instanceStatus(instance: InstanceObservation): Omit<InstanceStatus, 'failed'> {
   return {
     id: instance.id,
     state: instance.state,
     pid: instance.pid ?? null,
     address: `${instance.host}:${instance.port}`,
-    ...given(instance, ['incarnation', 'since', 'failures', 'failed', 'leaveBy', 'problem']),
+    ...given(instance, ['incarnation', 'since', 'failures', 'leaveBy', 'problem']),
   };
 }
 

@@ -119,28 +119,22 @@ export class HaproxyRouter {
     if (server === undefined) return;
     const at = `${service}/${name}`;
     const grace = AbortSignal.timeout(graceMs);
-    await until(grace, signal, async () => {
-      await this.clearPins(service, server.id, signal);
-      return (await this.pinCount(service, server.id, signal)) === 0;
-    });
+    await until(grace, signal, () => this.#hasLetUsersGo(service, server, signal));
     await this.#socket.tell(`set server ${at} state maint`, signal);
     const isIdle = await until(grace, signal, async () => {
       await this.clearPins(service, server.id, signal);
-      return ((await this.#server(service, name, signal))?.currentSessions ?? 0) === 0;
+      return this.#isIdle(service, name, signal);
     });
     if (!isIdle) await this.#socket.tell(`shutdown sessions server ${at}`, signal);
     await this.#deleteServer(service, server, signal);
   }
 
   /**
-   * Frees the users pinned to a server: from their next request on they follow the table. HAProxy keeps
-   * the pin of a user whose request waits for its answer at that moment.
+   * Frees the users pinned to a server: from their next request on they follow the table. A request in
+   * flight at that moment pins its user again when it is answered.
    */
   async clearPins(service: string, serverId: number, signal?: AbortSignal): Promise<void> {
-    const command = `clear table ${token(service, 'service')} data.server_id eq ${serverId}`;
-    const reply = await this.#socket.ask(command, signal);
-    // A stateless service has no pins.
-    if (reply !== '' && reply !== 'No such table') throw new CommandRefused(command, reply);
+    await this.#clear(service, serverId, signal);
   }
 
   /**
@@ -173,7 +167,8 @@ export class HaproxyRouter {
   }
 
   /**
-   * Puts a table in force, all slots at once. Nothing happens when its epoch is in force already.
+   * Puts a table in force, all slots at once. Nothing happens when its epoch is in force already. A
+   * router is told by one process at a time: of two at the very same moment the older might win.
    * @throws OperationError when a newer one is: whoever made this table has to start from that one
    */
   async publishTable(table: OwnerTable, signal?: AbortSignal): Promise<void> {
@@ -185,8 +180,8 @@ export class HaproxyRouter {
     for (const payload of payloads(ownerMap(table))) {
       await this.#socket.tell(`add map @${version} ${map} <<\n${payload}`, signal);
     }
-    // HAProxy itself refuses a version older than a committed one. The epoch is looked at once more,
-    // right before the commit, for publishers that prepared before and committed meanwhile.
+    // Whoever was overtaken since its `prepare`, even when frozen between these two lines, is refused
+    // by HAProxy: it commits no version older than the one in force.
     if (await this.#isNewer(table, signal)) await this.#socket.tell(`commit map @${version} ${map}`, signal);
   }
 
@@ -196,6 +191,28 @@ export class HaproxyRouter {
     throw new OperationError(
       `The router has epoch ${inForce} of ${table.service}'s owner table in force and does not go back to ${table.epoch}`,
     );
+  }
+
+  /** False for a stateless service, which has no pins to clear. */
+  async #clear(service: string, serverId: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const command = `clear table ${token(service, 'service')} data.server_id eq ${serverId}`;
+    const reply = await this.#socket.ask(command, signal);
+    if (reply !== '' && reply !== 'No such table') throw new CommandRefused(command, reply);
+    return reply === '';
+  }
+
+  /** Pins are counted after the requests: none in flight means that none will pin its user again. */
+  async #hasLetUsersGo(
+    service: string,
+    { name, id }: ObservedServer,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    if (!(await this.#clear(service, id, signal))) return true;
+    return (await this.#isIdle(service, name, signal)) && (await this.pinCount(service, id, signal)) === 0;
+  }
+
+  async #isIdle(service: string, name: string, signal: AbortSignal | undefined): Promise<boolean> {
+    return ((await this.#server(service, name, signal))?.currentSessions ?? 0) === 0;
   }
 
   async #deleteServer(service: string, { name, id }: ObservedServer, signal?: AbortSignal): Promise<void> {

@@ -138,7 +138,8 @@ function additions(
 ): InstanceStep[] {
   const alive = outdated.filter((i) => i.state !== 'dead').length;
   const surge = alive === 0 ? 0 : Math.max(1, Math.floor(wanted.count / 4));
-  const room = Math.min(wanted.count - current.length, wanted.count + surge - current.length - alive);
+  const there = current.length + instances.filter((i) => comesBack(i, wanted)).length;
+  const room = Math.min(wanted.count - there, wanted.count + surge - there - alive);
   if (room <= 0) return [];
   const returning = instances
     .filter((i) => i.state === 'leaving' && i.template === wanted.template && !i.hung)
@@ -154,6 +155,11 @@ function additions(
       reason,
     })),
   ];
+}
+
+/** One that did not get ready is started again under its own id, so that its failures are counted. */
+function comesBack({ state, failed, hung, template }: InstanceObservation, wanted: RolloutWanted): boolean {
+  return state === 'stopping' && failed && !hung && template === wanted.template;
 }
 
 function departures(

@@ -64,19 +64,23 @@ test('an older table is refused, the one in force is left alone', async () => {
   assert.equal(await router.router.epoch('login'), 2);
 });
 
-test('publishers at the same time end with the newest table in force', async () => {
+test('a publisher that was overtaken between preparing and committing is refused', async () => {
   const { router } = await running();
-  const tables = [table(['login-1'])];
-  for (let n = 2; n <= 5; n += 1) {
-    tables.push(
-      table(
-        Array.from({ length: n }, (_, at) => `login-${at + 1}`),
-        tables.at(-1),
-      ),
-    );
-  }
-  await Promise.allSettled(tables.map((each) => router.router.publishTable(each)));
-  assert.equal(await router.router.epoch('login'), 5);
+  const second = table(['login-1', 'login-2'], table(['login-1']));
+  await router.runtime.ask('prepare map login.map');
+  await router.runtime.tell('add map @1 login.map <<\nepoch 1\n');
+  await router.router.publishTable(second);
+  await assert.rejects(router.runtime.tell('commit map @1 login.map'), /out of range/);
+  assert.equal(await router.router.epoch('login'), 2);
+});
+
+test('a publication that was left half done does not show in the next one', async () => {
+  const { router } = await running();
+  await router.runtime.ask('prepare map login.map');
+  await router.runtime.tell('add map @1 login.map <<\nepoch 9\n0 login-9\n');
+  await router.router.publishTable(table(['login-1', 'login-2'], table(['login-1'])));
+  assert.equal(await router.router.epoch('login'), 2);
+  assert.match(await router.runtime.ask('show map'), /\(login\.map\).* entry_cnt=65538$/m);
 });
 
 test('removing a server waits for its requests, and cuts them when the time is over', async () => {

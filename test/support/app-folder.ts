@@ -169,24 +169,32 @@ export class AppFolder implements AsyncDisposable {
     return this.processes().find(({ command }) => command[1] === main && command[2] === 'controller')?.pid;
   }
 
-  /** Ends the controller as a crash would, and waits until it is gone. */
-  async killController(): Promise<void> {
+  /** Ends the controller as a crash would, and waits until it is gone. False when none runs. */
+  async killController(): Promise<boolean> {
     const pid = this.controllerPid();
-    if (pid === undefined) throw new Error('no controller runs');
-    process.kill(pid, 'SIGKILL');
+    if (pid === undefined) return false;
+    kill(pid);
     await eventually('the controller is gone', () => readStat(pid) === undefined);
+    return true;
+  }
+
+  /** @throws naming what still runs; the controller may take a moment for its own end. */
+  async requireEnded(): Promise<void> {
+    try {
+      await eventually('nothing runs', () => this.processes().length === 0);
+    } catch (cause) {
+      const left = this.processes().map(({ pid, id, command }) => `${pid} ${id ?? ''} ${command.join(' ')}`);
+      throw new Error(`still runs: ${left.join('\n')}`, { cause });
+    }
   }
 
   /** Ends and removes everything. @throws when `down` said that all has ended and it has not */
   async dispose(): Promise<void> {
     try {
       const { code } = await this.run(['down']);
-      if (code === 0) await eventually('nothing is left', () => this.processes().length === 0);
-    } catch (cause) {
-      const left = this.processes().map(({ pid, id, command }) => `${pid} ${id ?? ''} ${command.join(' ')}`);
-      throw new Error(`down has left: ${left.join('\n')}`, { cause });
+      if (code === 0) await this.requireEnded();
     } finally {
-      for (const { pid } of this.processes()) process.kill(pid, 'SIGKILL');
+      for (const { pid } of this.processes()) kill(pid);
       await rm(this.#parent, { recursive: true, force: true, maxRetries: 5 });
       await rm(this.state.sockets, { recursive: true, force: true });
     }
@@ -239,6 +247,15 @@ function inspect(pid: number): (FoundProcess & { cwd: string }) | undefined {
   } catch {
     // It has ended meanwhile, or is not ours.
     return undefined;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    const hasEnded = error instanceof Error && 'code' in error && error.code === 'ESRCH';
+    if (!hasEnded) throw error;
   }
 }
 

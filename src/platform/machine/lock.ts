@@ -6,17 +6,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open, type FileHandle } from 'node:fs/promises';
-import { OperationError, UserError } from '../../app/failure.ts';
+import { OperationError } from '../../app/failure.ts';
+import { requireProgram } from '../programs.ts';
 
 export interface Lock {
   release(): Promise<void>;
 }
 
-/** Takes the lock, or says undefined when another process has it. */
-export async function tryLock(path: string): Promise<Lock | undefined> {
+/**
+ * Takes the lock, or says undefined when another process has it. `searchPath`, as in PATH, is where
+ * flock(1) is looked for. @throws UserError when it is not installed
+ */
+export async function tryLock(path: string, searchPath: string): Promise<Lock | undefined> {
+  const program = requireProgram('flock', searchPath);
   const file = await open(path, 'a', 0o600);
   try {
-    if (await flock(file)) return { release: () => file.close() };
+    if (await flock(program, file)) return { release: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
@@ -28,13 +33,11 @@ export async function tryLock(path: string): Promise<Lock | undefined> {
 /** flock(1)'s exit code for "somebody else has it", chosen by us. */
 const TAKEN = 75;
 
-async function flock(file: FileHandle): Promise<boolean> {
-  const child = spawn('flock', ['--exclusive', '--nonblock', '--conflict-exit-code', String(TAKEN), '3'], {
+async function flock(program: string, file: FileHandle): Promise<boolean> {
+  const child = spawn(program, ['--exclusive', '--nonblock', '--conflict-exit-code', String(TAKEN), '3'], {
     stdio: ['ignore', 'ignore', 'ignore', file.fd],
   });
-  const [code] = await once(child, 'close').catch((error: unknown) => {
-    throw new UserError('flock(1) is missing. Install it: apt-get install util-linux', { cause: error });
-  });
+  const [code] = await once(child, 'close');
   if (code === 0) return true;
   if (code === TAKEN) return false;
   throw new OperationError(`flock(1) failed with exit code ${String(code)}`);

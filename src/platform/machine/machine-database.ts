@@ -3,9 +3,9 @@
  * that the user has elsewhere, which is only asked whether it answers.
  */
 import { join } from 'node:path';
-import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
+import { defined } from '../../app/defined.ts';
 import { accountsSql, type DatabaseAccounts } from '../../database/accounts.ts';
 import { connectionOptions } from '../../database/connection-url.ts';
 import { initialiseDataFolder } from '../../database/data-folder.ts';
@@ -18,7 +18,7 @@ import { writeFileSafely } from './json-file.ts';
 import { logFile } from './machine-instances.ts';
 import type { ProcessRecord } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
-import type { StateFolder } from './state-folder.ts';
+import { ownUser, type StateFolder } from './state-folder.ts';
 
 /** The database of a prepared application. Holds passwords. */
 export type PreparedDatabase =
@@ -54,6 +54,13 @@ export interface DatabaseParts {
   readonly searchPath: string;
 }
 
+/** The last attempt that did not lead to a server that runs, and how many did not in a row. */
+interface FailedStart {
+  readonly at: number;
+  readonly failures: number;
+  readonly problem: string;
+}
+
 export class MachineDatabase {
   readonly #parts: DatabaseParts;
   readonly #onChange: () => void;
@@ -65,6 +72,7 @@ export class MachineDatabase {
   /** The accounts that the running server has, as SQL; none until it has been asked. */
   #accountsInForce: string | undefined;
   #starting = false;
+  #failedStart: FailedStart | undefined;
   #watching = false;
 
   constructor(parts: DatabaseParts, onChange: () => void) {
@@ -91,6 +99,11 @@ export class MachineDatabase {
     this.#starting = true;
     try {
       await this.#startServer(prepared);
+      this.#failedStart = undefined;
+    } catch (error) {
+      const failures = (this.#failedStart?.failures ?? 0) + 1;
+      this.#failedStart = { at: Date.now(), failures, problem: reasonOf(error) };
+      throw error;
     } finally {
       this.#starting = false;
     }
@@ -115,7 +128,7 @@ export class MachineDatabase {
 
   async #startServer(prepared: Single): Promise<void> {
     const folder = this.#parts.state.database;
-    const runsAsRoot = userInfo().uid === 0;
+    const runsAsRoot = ownUser() === 0;
     const paths = serverPaths(folder);
     const { searchPath } = this.#parts;
     await initialiseDataFolder({ folder: paths.data, searchPath, signal: this.#end.signal });
@@ -146,17 +159,17 @@ export class MachineDatabase {
   #observeSingle(now: number): DatabaseObservation {
     const record = this.#parts.table.get(DATABASE);
     if (this.#starting) return { state: 'starting' };
-    if (record === undefined) return { state: 'absent' };
-    if (!this.#parts.table.isRunning(DATABASE)) return this.#observeDead(record, now);
+    if (!this.#parts.table.isRunning(DATABASE)) return this.#observeStopped(record, now);
     this.#watch();
-    const pid = record.identity === undefined ? {} : { pid: record.identity.pid };
-    return { ...this.#answered(), ...pid };
+    return { ...this.#answered(), ...defined({ pid: record?.identity?.pid }) };
   }
 
-  #observeDead(record: ProcessRecord, now: number): DatabaseObservation {
-    const problem = record.exit === undefined ? {} : { problem: `mariadbd: ${record.exit}` };
-    if (now - (record.exitedAt ?? 0) >= restartDelay(record.failures)) return { state: 'absent', ...problem };
-    return { state: record.failures >= FAILED_AFTER ? 'failed' : 'starting', ...problem };
+  #observeStopped(record: ProcessRecord | undefined, now: number): DatabaseObservation {
+    const last = this.#failedStart ?? (record && endOf(record));
+    if (last === undefined) return { state: 'absent' };
+    const { at, failures, problem } = last;
+    if (now - at >= restartDelay(failures)) return { state: 'absent', problem };
+    return { state: failures >= FAILED_AFTER ? 'failed' : 'starting', problem };
   }
 
   #answered(): DatabaseObservation {
@@ -223,4 +236,14 @@ export class MachineDatabase {
     if (this.#parts.table.get(DATABASE)?.readyAt === undefined)
       await this.#parts.table.update(DATABASE, { readyAt: Date.now() });
   }
+}
+
+function endOf({ exitedAt = 0, failures, exit = 'ended' }: ProcessRecord): FailedStart {
+  return { at: exitedAt, failures, problem: `mariadbd: ${exit}` };
+}
+
+/** What went wrong, and what the program said that was run for it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

@@ -40,6 +40,10 @@ export const ROUTER = 'router';
 const REMOVE_GRACE = 1_000;
 /** How long a reload may take to be in force; ms. */
 const RELOAD_TIMEOUT = 10_000;
+/** How long after a signal it is looked whether the reload happened; ms. */
+const RELOAD_PAUSE = 200;
+/** How long a reload waits for pins to be kept over it; HAProxy needs 5 s after its start. */
+const PINS_TIMEOUT = 6_000;
 const POLL = 20;
 
 export interface RouterParts {
@@ -98,10 +102,15 @@ export class MachineRouter {
 
   /** Services or routes have changed: HAProxy takes the new file over without losing a connection. */
   async reload(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
+    const pinsReady = AbortSignal.timeout(PINS_TIMEOUT);
+    while (!pinsReady.aborted && !(await this.#keepsPins())) await sleep(POLL);
     await this.#writeStructure(prepared, instances);
-    this.#parts.table.signalLeader(ROUTER, 'SIGUSR2');
     const limit = AbortSignal.timeout(RELOAD_TIMEOUT);
-    while (!(await this.#isInForce(prepared.structure))) await sleep(POLL, undefined, { signal: limit });
+    while (!(await this.#isInForce(prepared.structure))) {
+      // A master that is busy with its last start loses the signal.
+      this.#parts.table.signalLeader(ROUTER, 'SIGUSR2');
+      await sleep(RELOAD_PAUSE, undefined, { signal: limit });
+    }
     await this.#parts.table.update(ROUTER, { structure: prepared.structure, port: prepared.routerPort });
   }
 
@@ -161,6 +170,16 @@ export class MachineRouter {
     } catch (error) {
       if (!(error instanceof RouterUnreachable)) throw error;
       return { state: 'starting', problem: error.message };
+    }
+  }
+
+  /** A HAProxy that has just been started hands no pins over for a while. */
+  async #keepsPins(): Promise<boolean> {
+    try {
+      return await this.#haproxy.pinsSurviveReload();
+    } catch (error) {
+      if (error instanceof RouterUnreachable) return false;
+      throw error;
     }
   }
 

@@ -79,6 +79,11 @@ async function prepareDatabase({ app, around, ports, table }: Preparation): Prom
   refuseLeftover(app, table);
   if (app.database === undefined) return { database: { topology: 'none' }, urls: {} };
   if (app.database.topology === 'external') return externalDatabase(app, app.database.url, around);
+  // The installer's shell takes it for the beginning of a special character.
+  if (around.folder.includes('\\'))
+    throw new UserError(
+      `${around.folder}: MariaDB cannot be set up in a folder with \\ in its path; rename it`,
+    );
   requireProgram('mariadbd', around.shell['PATH'] ?? '');
   requireProgram('mariadb-install-db', around.shell['PATH'] ?? '');
   const { name, memory } = app.database;

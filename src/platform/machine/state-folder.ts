@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../app/failure.ts';
 import { readIfThere, writeJson } from './json-file.ts';
@@ -31,7 +31,7 @@ export interface StateFolder {
   readonly generated: string;
   readonly routing: string;
   readonly database: string;
-  /** Unix sockets: inside the state folder, or in a private short folder where that path would be too long. */
+  /** Unix sockets: inside the state folder, or in a private short folder where that path would not do. */
   readonly sockets: string;
 }
 
@@ -46,7 +46,9 @@ export function stateFolder(
     home.temp,
     `holdfast-${home.uid}-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`,
   );
-  const fits = Buffer.byteLength(join(inside, 'longest-name.sock')) <= SOCKET_PATH_BYTES;
+  // HAProxy expands variables in a socket's path, however they are escaped.
+  const fits =
+    Buffer.byteLength(join(inside, 'longest-name.sock')) <= SOCKET_PATH_BYTES && !inside.includes('$');
   return {
     root,
     lock: join(root, 'lock'),
@@ -119,7 +121,7 @@ function versionFile(state: StateFolder): string {
 /** The short folder lies where others can write: it must be ours alone. */
 async function checkPrivate(folder: string): Promise<void> {
   const found = await lstat(folder);
-  const mine = found.isDirectory() && found.uid === userInfo().uid && (found.mode & 0o077) === 0;
+  const mine = found.isDirectory() && found.uid === ownUser() && (found.mode & 0o077) === 0;
   if (!mine)
     throw new UserError(
       `${folder} must be a folder of your own with mode 0700, and is not. Remove it and try again.`,
@@ -127,5 +129,10 @@ async function checkPrivate(folder: string): Promise<void> {
 }
 
 function defaultHome(): { temp: string; uid: number } {
-  return { temp: tmpdir(), uid: userInfo().uid };
+  return { temp: tmpdir(), uid: ownUser() };
+}
+
+/** By number: in a container a user need not have a name. */
+export function ownUser(): number {
+  return process.getuid?.() ?? -1;
 }
