@@ -14,7 +14,8 @@ import { partOf, type Step } from '../platform/step.ts';
 import { ownerOf, slotCounts, SLOTS, type OwnerTable } from '../routing/owner-table.ts';
 import { steadyTable } from '../routing/steady.ts';
 import type { Desired } from './desired.ts';
-import { isSettled, plan, type PhaseInput } from './plan.ts';
+import type { PhaseInput } from './phase.ts';
+import { isSettled, plan } from './plan.ts';
 
 const app = parseApp(
   `name: test

@@ -3,31 +3,11 @@
  * the same on every platform. A phase that has to wait says for what; later phases plan all the same
  * where they do not depend on it, so one broken part never stops another.
  */
-import type { Observation } from '../platform/observation.ts';
-import type { Step } from '../platform/step.ts';
-import type { OwnerTable } from '../routing/owner-table.ts';
-import type { Desired } from './desired.ts';
+import type { PhaseInput, PhasePlan } from './phase.ts';
 import { planDatabase } from './phases/database.ts';
 import { planMigrations } from './phases/migrations.ts';
 import { planRoutes } from './phases/routes.ts';
 import { planServices } from './phases/services.ts';
-
-export interface PhaseInput {
-  readonly desired: Desired;
-  readonly observed: Observation;
-  /** Owner tables as last published, by service. */
-  readonly tables: Readonly<Record<string, OwnerTable>>;
-}
-
-export interface Waiting {
-  readonly part: string;
-  readonly reason: string;
-}
-
-export interface PhasePlan {
-  readonly steps: readonly Step[];
-  readonly waiting: readonly Waiting[];
-}
 
 export interface NamedPhasePlan extends PhasePlan {
   readonly name: (typeof PHASES)[number]['name'];

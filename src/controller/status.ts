@@ -4,7 +4,8 @@ import type { App } from '../app/model.ts';
 import type { InstanceObservation, Observation } from '../platform/observation.ts';
 import { slotCounts, type OwnerTable } from '../routing/owner-table.ts';
 import { instanceCount, type Desired } from './desired.ts';
-import { isSettled, type NamedPhasePlan, type Waiting } from './plan.ts';
+import type { Waiting } from './phase.ts';
+import { isSettled, type NamedPhasePlan } from './plan.ts';
 
 export interface InstanceStatus {
   readonly id: string;

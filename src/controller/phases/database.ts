@@ -1,4 +1,4 @@
-import type { PhaseInput, PhasePlan } from '../plan.ts';
+import type { PhaseInput, PhasePlan } from '../phase.ts';
 
 /** The database runs and answers. An external one is only watched. */
 export function planDatabase({ desired, observed }: PhaseInput): PhasePlan {

@@ -1,4 +1,4 @@
-import type { PhaseInput, PhasePlan } from '../plan.ts';
+import type { PhaseInput, PhasePlan } from '../phase.ts';
 
 /**
  * The wanted set of migrations is applied, and only then does the wanted application come into force.

@@ -8,7 +8,7 @@ import type { BackendObservation, InstanceObservation, RoutedServer } from '../.
 import type { Step } from '../../platform/step.ts';
 import { movedSlots, type OwnerTable } from '../../routing/owner-table.ts';
 import { steadyTable } from '../../routing/steady.ts';
-import type { PhaseInput, PhasePlan, Waiting } from '../plan.ts';
+import type { PhaseInput, PhasePlan, Waiting } from '../phase.ts';
 
 export function planRoutes(input: PhaseInput): PhasePlan {
   const { desired, observed } = input;

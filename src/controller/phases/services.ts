@@ -4,7 +4,7 @@ import type { Step } from '../../platform/step.ts';
 import type { OwnerTable } from '../../routing/owner-table.ts';
 import { endStopping, planRollout, type RolloutWanted, type Traffic } from '../../scaling/rollout.ts';
 import { instanceCount } from '../desired.ts';
-import type { PhaseInput, PhasePlan, Waiting } from '../plan.ts';
+import type { PhaseInput, PhasePlan, Waiting } from '../phase.ts';
 
 /** Every service in force has its instances; services that the file no longer names are ended. */
 export function planServices(input: PhaseInput): PhasePlan {

@@ -16,7 +16,7 @@ import type { DatabaseObservation } from '../observation.ts';
 import { requireProgram } from '../programs.ts';
 import { writeFileSafely } from './json-file.ts';
 import { logFile } from './machine-instances.ts';
-import type { ProcessRecord } from './process-record.ts';
+import { DATABASE, type ProcessRecord } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
 import { ownUser, type StateFolder } from './state-folder.ts';
 
@@ -34,9 +34,6 @@ export type PreparedDatabase =
     };
 
 type Single = Extract<PreparedDatabase, { topology: 'single' }>;
-
-/** Id of the server among the processes. */
-export const DATABASE = 'database';
 
 /** How long one answer may take, and pauses between questions until it is ready and after; ms. */
 const PROBE_TIMEOUT = 2_000;

@@ -29,12 +29,10 @@ import { requireProgram } from '../programs.ts';
 import { writeFileSafely } from './json-file.ts';
 import { logFile } from './machine-instances.ts';
 import type { MachinePrepared } from './prepared.ts';
+import { ROUTER } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
 import type { StateFolder } from './state-folder.ts';
 import type { TableFiles } from './table-files.ts';
-
-/** Id of the router among the processes. */
-export const ROUTER = 'router';
 
 /** How long requests in flight may go on at an instance that is taken out; ms. */
 const REMOVE_GRACE = 1_000;

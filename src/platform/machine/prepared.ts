@@ -14,10 +14,10 @@ import type { Prepared } from '../platform.ts';
 import { requireProgram } from '../programs.ts';
 import { baseEnvironment, resolveEnvironments, resolveSource, type Surroundings } from './environment.ts';
 import type { KeptPorts } from './kept-ports.ts';
-import { DATABASE, type PreparedDatabase } from './machine-database.ts';
-import { ROUTER } from './machine-router.ts';
+import type { PreparedDatabase } from './machine-database.ts';
 import { portHolder } from './port-holder.ts';
 import { isFree } from './ports.ts';
+import { DATABASE, ROUTER } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
 import { generatedSecret } from './secret-store.ts';
 

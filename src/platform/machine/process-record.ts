@@ -9,6 +9,10 @@ import { z } from 'zod';
 import { OperationError } from '../../app/failure.ts';
 import { readIfThere, removeFile, writeJson } from './json-file.ts';
 
+/** Ids of the parts that are no instances. */
+export const DATABASE = 'database';
+export const ROUTER = 'router';
+
 const recordSchema = z.object({
   /** `login-2`, `database` or `router`. */
   id: z.string(),

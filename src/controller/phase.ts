@@ -1,0 +1,22 @@
+/** What a phase of the plan is given and what it gives. */
+import type { Observation } from '../platform/observation.ts';
+import type { Step } from '../platform/step.ts';
+import type { OwnerTable } from '../routing/owner-table.ts';
+import type { Desired } from './desired.ts';
+
+export interface PhaseInput {
+  readonly desired: Desired;
+  readonly observed: Observation;
+  /** Owner tables as last published, by service. */
+  readonly tables: Readonly<Record<string, OwnerTable>>;
+}
+
+export interface Waiting {
+  readonly part: string;
+  readonly reason: string;
+}
+
+export interface PhasePlan {
+  readonly steps: readonly Step[];
+  readonly waiting: readonly Waiting[];
+}
