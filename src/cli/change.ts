@@ -53,7 +53,6 @@ export async function change(
     const look = async (): Promise<Status | undefined> =>
       ((await client.get('/status').catch(requireStillRunning)) as Status | null) ?? undefined;
     status = await follow(look, { progress, until: (s) => isDecided(s, about), quit: context.interrupted });
-    progress.end();
   }
   if (options.json === true) printJson(context, status);
   if (!options.wait || status === undefined || isDone(status, about)) return 0;

@@ -1,8 +1,9 @@
 /** Reads the output of processes from their files, also while they write and while it is bounded. */
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMissing } from '../platform/machine/json-file.ts';
+import { sizeOf } from '../platform/machine/log-file.ts';
 
 /** How often followed files are looked at; ms. */
 const FOLLOW_INTERVAL = 150;
@@ -68,11 +69,13 @@ async function readOn(
 ): Promise<Position> {
   const path = join(folder, `${id}.log`);
   const size = await sizeOf(path);
-  // A shorter file has been cut: what follows is new.
-  const from = size < before.offset ? 0 : before.offset;
-  if (size === from) return { ...before, offset: from };
+  // A shorter file has been cut: what follows is new, and goes on no line from before.
+  const isCut = size < before.offset;
+  if (isCut && before.rest !== '') onLine({ id, text: before.rest });
+  const { offset: from, rest: begun } = isCut ? { offset: 0, rest: '' } : before;
+  if (size === from) return { offset: from, rest: begun };
   const to = Math.min(size, from + MOST_AT_ONCE);
-  const lines = (before.rest + (await readFrom(path, from, to))).split('\n');
+  const lines = (begun + (await readFrom(path, from, to))).split('\n');
   const rest = lines.pop() ?? '';
   for (const text of lines) onLine({ id, text });
   return { offset: to, rest };
@@ -86,14 +89,5 @@ async function readFrom(path: string, from: number, to: number): Promise<string>
     return buffer.toString('utf8', 0, bytesRead);
   } finally {
     await file.close();
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (isMissing(error)) return 0;
-    throw error;
   }
 }

@@ -2,8 +2,8 @@
  * Live progress: what each part waits for, how long it took, where it listens. On a terminal the lines
  * are drawn again in place; elsewhere each part is printed once it is there.
  */
-import { createLogUpdate } from 'log-update';
 import type { Status } from '../controller/status.ts';
+import { LivePicture } from './live-picture.ts';
 import { duration, painter, type Paint } from './render-status.ts';
 
 interface PartProgress {
@@ -82,7 +82,7 @@ export function isDecided(status: Status, services?: readonly string[]): boolean
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
   readonly #paint: Paint;
-  readonly #draw: ReturnType<typeof createLogUpdate> | undefined;
+  readonly #picture: LivePicture | undefined;
   readonly #begun = Date.now();
   /** When each part was first seen done; ms since the epoch. */
   readonly #doneAt = new Map<string, number>();
@@ -92,7 +92,7 @@ export class Progress {
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
     this.#paint = painter(stream);
-    this.#draw = stream.isTTY ? createLogUpdate(stream) : undefined;
+    this.#picture = stream.isTTY ? new LivePicture(stream) : undefined;
   }
 
   /** Shows how things are now. */
@@ -104,19 +104,15 @@ export class Progress {
       else if (!this.#doneAt.has(name)) this.#doneAt.set(name, Date.now());
     }
     this.#frame++;
-    if (this.#draw) this.#draw(parts.map((part) => this.#line(part)).join('\n'));
+    if (this.#picture) this.#picture.draw(parts.map((part) => this.#line(part)).join('\n'));
     else for (const part of parts) this.#sayOnce(part);
   }
 
   /** Says something that stays, above the picture. */
   note(text: string): void {
-    this.#draw?.clear();
-    this.#stream.write(`  ${this.#paint('yellow', text)}\n`);
-  }
-
-  /** Leaves the last picture standing. */
-  end(): void {
-    this.#draw?.done();
+    const line = `  ${this.#paint('yellow', text)}`;
+    if (this.#picture) this.#picture.leave(line);
+    else this.#stream.write(`${line}\n`);
   }
 
   #line(part: PartProgress): string {

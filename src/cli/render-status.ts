@@ -66,7 +66,7 @@ function renderInstance(instance: InstanceStatus, now: number, paint: Paint): st
     instance.leaveBy === undefined
       ? undefined
       : `ends in ${duration(Math.max(0, instance.leaveBy - now))} at the latest`,
-    instance.failures > 0 ? `${instance.failures} failures` : undefined,
+    instance.failures > 0 ? `failed ${instance.failures} in a row` : undefined,
   ].filter((fact) => fact !== undefined);
   const problem =
     instance.problem === undefined ? '' : `\n      ${paint('yellow', indent(instance.problem))}`;

@@ -10,7 +10,7 @@ import { Controller } from '../controller/controller.ts';
 import type { ControllerEvent } from '../controller/events.ts';
 import type { NamedPhasePlan } from '../controller/plan.ts';
 import type { Status } from '../controller/status.ts';
-import { tryLock, type Lock } from '../platform/machine/lock.ts';
+import { tryLock } from '../platform/machine/lock.ts';
 import { MachinePlatform } from '../platform/machine/machine-platform.ts';
 import { fileSettings } from '../platform/machine/settings-file.ts';
 import { controlSocket, openStateFolder, type StateFolder } from '../platform/machine/state-folder.ts';
@@ -32,25 +32,49 @@ export interface ApplicationPlace {
   readonly shell: Readonly<Record<string, string | undefined>>;
 }
 
+/** A machine's platform that this process alone drives, until it is released. */
+interface HeldMachine {
+  readonly platform: MachinePlatform;
+  /** Lets go; what runs, runs on. */
+  release(): Promise<void>;
+}
+
+/** Takes the application's lock and adopts what runs. Undefined when another process has the lock. */
+async function holdMachine(
+  place: Pick<ApplicationPlace, 'folder' | 'state' | 'shell'>,
+): Promise<HeldMachine | undefined> {
+  await openStateFolder(place.state);
+  const lock = await tryLock(place.state.lock, place.shell['PATH'] ?? '');
+  if (lock === undefined) return undefined;
+  const platform = new MachinePlatform(place);
+  const release = async (): Promise<void> => {
+    await platform.close();
+    await lock.release();
+  };
+  try {
+    await platform.open();
+    return { platform, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
 /**
  * Becomes the controller of an application and starts to bring it up. Undefined when another process is
  * its controller. @throws UserError when the file or the machine does not allow it; then nothing was started.
  */
 export async function runApplication(place: ApplicationPlace): Promise<RunningApplication | undefined> {
   const { app } = await loadApp(place.file, place.folder);
-  await openStateFolder(place.state);
-  const lock = await tryLock(place.state.lock, place.shell['PATH'] ?? '');
-  if (lock === undefined) return undefined;
-  const platform = new MachinePlatform(place);
+  const machine = await holdMachine(place);
+  if (machine === undefined) return undefined;
   try {
-    await platform.open();
-    const controller = new Controller(platform, fileSettings(place.state));
+    const controller = new Controller(machine.platform, fileSettings(place.state));
     await controller.open();
     await controller.want(app);
-    return await start({ controller, platform, lock, place });
+    return await start({ controller, machine, place });
   } catch (error) {
-    await platform.close();
-    await lock.release();
+    await machine.release();
     throw error;
   }
 }
@@ -60,18 +84,14 @@ export async function planApplication(
   place: ApplicationPlace,
 ): Promise<readonly NamedPhasePlan[] | undefined> {
   const { app } = await loadApp(place.file, place.folder);
-  await openStateFolder(place.state);
-  const lock = await tryLock(place.state.lock, place.shell['PATH'] ?? '');
-  if (lock === undefined) return undefined;
-  const platform = new MachinePlatform(place);
+  const machine = await holdMachine(place);
+  if (machine === undefined) return undefined;
   try {
-    await platform.open();
-    const controller = new Controller(platform, fileSettings(place.state));
+    const controller = new Controller(machine.platform, fileSettings(place.state));
     await controller.open();
     return await controller.preview(app);
   } finally {
-    await platform.close();
-    await lock.release();
+    await machine.release();
   }
 }
 
@@ -81,44 +101,42 @@ export async function endLeftovers(
   progress: (text: string) => void,
   hurry: AbortSignal,
 ): Promise<true | undefined> {
-  await openStateFolder(place.state);
-  const lock = await tryLock(place.state.lock, place.shell['PATH'] ?? '');
-  if (lock === undefined) return undefined;
-  const platform = new MachinePlatform(place);
+  const machine = await holdMachine(place);
+  if (machine === undefined) return undefined;
   try {
-    await platform.open();
-    await platform.end(progress, hurry);
+    await machine.platform.end(progress, hurry);
     return true;
   } finally {
-    await platform.close();
-    await lock.release();
+    await machine.release();
   }
 }
 
 interface Parts {
   readonly controller: Controller<Awaited<ReturnType<MachinePlatform['prepare']>>>;
-  readonly platform: MachinePlatform;
-  readonly lock: Lock;
+  readonly machine: HeldMachine;
   readonly place: ApplicationPlace;
 }
 
-async function start({ controller, platform, lock, place }: Parts): Promise<RunningApplication> {
+async function start({ controller, machine, place }: Parts): Promise<RunningApplication> {
   const stopping = new AbortController();
   const { promise: ended, resolve: haveEnded } = Promise.withResolvers<void>();
   let ending: Promise<void> | undefined;
   const end: RunningApplication['end'] = (progress, hurry) => {
     ending ??= (async () => {
-      stopping.abort();
-      await running;
-      await platform.end(progress, hurry);
-      await rm(controlSocket(place.state), { force: true });
-      await platform.close();
-      await lock.release();
-      haveEnded();
+      try {
+        stopping.abort();
+        await running;
+        await machine.platform.end(progress, hurry);
+      } finally {
+        // Whatever could not be ended is left to the next `down`, which needs the lock.
+        await rm(controlSocket(place.state), { force: true });
+        await machine.release();
+        haveEnded();
+      }
     })();
     return ending;
   };
-  const control = controlOf({ controller, platform, place, end });
+  const control = controlOf({ controller, machine, place }, end);
   const server = await listenForControl(controlSocket(place.state), control);
   const running = controller.run(stopping.signal);
   return {
@@ -132,8 +150,8 @@ async function start({ controller, platform, lock, place }: Parts): Promise<Runn
   };
 }
 
-function controlOf(parts: Omit<Parts, 'lock'> & { end: RunningApplication['end'] }): Control {
-  const { controller, platform, place, end } = parts;
+function controlOf({ controller, machine, place }: Parts, end: RunningApplication['end']): Control {
+  const { platform } = machine;
   const want = async (app: App): Promise<void> => {
     await controller.want(app);
     await controller.nextRound();

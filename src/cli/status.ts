@@ -1,10 +1,10 @@
 /** `status`: the whole application at a glance, once or again and again. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLogUpdate } from 'log-update';
 import { UserError } from '../app/failure.ts';
 import type { Status } from '../controller/status.ts';
 import { survivors } from '../platform/machine/survivors.ts';
 import { NotRunning } from './control-client.ts';
+import { LivePicture } from './live-picture.ts';
 import { lastLines } from './log-reader.ts';
 import { EXIT_FAILED, print, printJson } from './output.ts';
 import { painter, renderStatus } from './render-status.ts';
@@ -52,14 +52,13 @@ async function show(found: Status, { place, options, context }: Showing): Promis
 
 async function watch(look: () => Promise<Status>, showing: Showing): Promise<number> {
   const { context, options, place } = showing;
-  const draw = context.stdout.isTTY && options.json !== true ? createLogUpdate(context.stdout) : undefined;
+  const picture = context.stdout.isTTY && options.json !== true ? new LivePicture(context.stdout) : undefined;
   while (!context.interrupted.aborted) {
     const found = await look();
-    if (draw) draw(await pictureOf(found, { place, context }));
+    if (picture) picture.draw(await pictureOf(found, { place, context }));
     else await show(found, showing);
     await sleep(WATCH_INTERVAL, undefined, { signal: context.interrupted }).catch(() => undefined);
   }
-  draw?.done();
   return 0;
 }
 

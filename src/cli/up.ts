@@ -74,7 +74,6 @@ async function foreground(
   const quit = AbortSignal.any([over.signal, context.interrupted]);
   await follow(() => Promise.resolve(running.status()), { progress, until: isDecided, quit });
   forget();
-  progress.end();
   const status = running.status();
   if (!quit.aborted && status !== undefined) {
     // What fails is told and tried again; the rest runs on, and its output tells more.
@@ -100,7 +99,6 @@ async function upDetached(target: Target, options: UpOptions, context: VerbConte
   const quit = AbortSignal.any([limit, context.interrupted, started.gone]);
   const progress = new Progress(context.stderr);
   const status = await follow(() => statusOf(client), { progress, until: isDecided, quit });
-  progress.end();
   // Another `up` was faster with the lock: this one asks it instead.
   if (started.wasTaken()) return applyToRunning(target, options, context);
   if (started.gone.aborted) throw await started.why();
@@ -119,7 +117,6 @@ async function applyToRunning(target: Target, options: UpOptions, context: VerbC
   );
   const quit = AbortSignal.any([limit, context.interrupted]);
   const status = await follow(() => statusOf(client), { progress, until: isDecided, quit });
-  progress.end();
   if (status === undefined) throw new OperationError('the running application does not say how it is');
   if (options.json !== true)
     print(context, 'It runs already; what changed in the file is in force.', 'stderr');

@@ -4,33 +4,14 @@
  * observation shows how far it is.
  */
 import type { OwnerTable } from '../routing/owner-table.ts';
+import type { InstanceStep } from '../scaling/rollout.ts';
 
 export type Step =
   | { readonly kind: 'start-database' }
   | { readonly kind: 'migrate'; readonly set: string }
   /** From now on instances are started from what the file says, not from what was in force before. */
   | { readonly kind: 'admit' }
-  | {
-      readonly kind: 'start-instance';
-      readonly service: string;
-      readonly ordinal: number;
-      readonly reason: string;
-    }
-  | {
-      readonly kind: 'retire-instance';
-      readonly id: string;
-      readonly leaveBy: number;
-      readonly reason: string;
-    }
-  | { readonly kind: 'rejoin-instance'; readonly id: string }
-  | {
-      readonly kind: 'stop-instance';
-      readonly id: string;
-      readonly reason: string;
-      readonly failure: boolean;
-    }
-  | { readonly kind: 'kill-instance'; readonly id: string; readonly reason: string }
-  | { readonly kind: 'forget-instance'; readonly id: string }
+  | InstanceStep
   | { readonly kind: 'start-router'; readonly structure: string }
   | { readonly kind: 'reload-router'; readonly structure: string }
   | { readonly kind: 'route-instance'; readonly id: string; readonly service: string }

@@ -29,7 +29,8 @@ export async function boundLog(path: string, size: number): Promise<void> {
   await rename(next, olderLog(path));
 }
 
-async function sizeOf(path: string): Promise<number> {
+/** Bytes of a file; 0 when there is none. */
+export async function sizeOf(path: string): Promise<number> {
   try {
     return (await stat(path)).size;
   } catch (error) {

@@ -36,6 +36,8 @@ import type { TableFiles } from './table-files.ts';
 
 /** How long requests in flight may go on at an instance that is taken out; ms. */
 const REMOVE_GRACE = 1_000;
+/** Until then it is no news that HAProxy does not answer yet; ms. */
+const LISTENS_WITHIN = 2_000;
 /** How long a reload may take to be in force; ms. */
 const RELOAD_TIMEOUT = 10_000;
 /** How long after a signal it is looked whether the reload happened; ms. */
@@ -167,7 +169,8 @@ export class MachineRouter {
       return { state: 'ready', backends, ...defined({ structure: found.generation }) };
     } catch (error) {
       if (!(error instanceof RouterUnreachable)) throw error;
-      return { state: 'starting', problem: error.message };
+      const late = now - (this.#parts.table.get(ROUTER)?.startedAt ?? now) > LISTENS_WITHIN;
+      return { state: 'starting', ...(late ? { problem: error.message } : {}) };
     }
   }
 

@@ -72,10 +72,10 @@ export class ProcessTable {
     return this.#records.get(id);
   }
 
-  /** Whether the process of this record runs. */
+  /** Whether the process of this record runs, or is just being started. */
   isRunning(id: string): boolean {
     const record = this.#records.get(id);
-    return record?.identity !== undefined && record.exitedAt === undefined;
+    return record !== undefined && record.exitedAt === undefined;
   }
 
   /** Starts a process under an id whose process, if there was one, has ended. */

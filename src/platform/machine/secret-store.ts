@@ -15,7 +15,8 @@ export async function generatedSecret(state: StateFolder, name: string, bytes: n
   const kept = await readIfThere(path);
   if (kept !== undefined) return kept;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.${process.pid}.next`;
+  // A name of its own for each call: two services may ask for one value at the same moment.
+  const draft = `${path}.${randomBytes(6).toString('hex')}.next`;
   await writeFile(draft, randomBytes(bytes).toString('base64url'), { mode: 0o600, flush: true });
   try {
     // Fails when somebody else was faster: then theirs is the value.
