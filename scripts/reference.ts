@@ -3,7 +3,7 @@
  * command line. A test fails when they are stale.
  */
 import { writeFileSync } from 'node:fs';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { appJsonSchema } from '../src/app/json-schema.ts';
 import { commandLine } from '../src/cli/command-line.ts';
 

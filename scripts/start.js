@@ -5,6 +5,7 @@ import { environment, node, root, setUp } from './set-up.js';
 
 setUp();
 const args = [
+  '--max-semi-space-size=2',
   join(root, 'src', 'main.ts'),
   'up',
   '--app',

@@ -1,7 +1,7 @@
 /** `scale`, `restart` and `migrate run`: asks the running application for a change and shows how it goes. */
 import { UserError } from '../app/failure.ts';
 import type { Status } from '../controller/status.ts';
-import { ControllerLost, NotRunning } from './control-client.ts';
+import { requireStillRunning } from './control-client.ts';
 import { describeProblems, EXIT_FAILED, print, printJson } from './output.ts';
 import { isDecided, partsOf, Progress } from './progress.ts';
 import { follow } from './up.ts';
@@ -62,10 +62,6 @@ export async function change(
   }
   print(context, describeProblems(status), 'stderr');
   return EXIT_FAILED;
-}
-
-function requireStillRunning(error: unknown): never {
-  throw error instanceof NotRunning ? new ControllerLost({ cause: error }) : error;
 }
 
 /** A service that fails is no failure of a change to another. */

@@ -17,6 +17,11 @@ export class ControllerLost extends OperationError {
   }
 }
 
+/** For a controller that has answered before: "nobody listens" means that it has ended. */
+export function requireStillRunning(error: unknown): never {
+  throw error instanceof NotRunning ? new ControllerLost({ cause: error }) : error;
+}
+
 export interface ControlClient {
   get(path: string): Promise<unknown>;
   post(path: string, body?: unknown): Promise<unknown>;

@@ -16,7 +16,7 @@ import { statusOf, type Status } from './status.ts';
 
 /** Pauses between rounds in ms, when nothing asks for one: while things change, and at rest. */
 const BUSY_INTERVAL = 100;
-const IDLE_INTERVAL = 1_000;
+const IDLE_INTERVAL = 2_000;
 /** How long after the last change rounds stay frequent; ms. */
 const BUSY_FOR = 5_000;
 /** Pause before a step that failed is tried again; ms. */

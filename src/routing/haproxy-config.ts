@@ -199,7 +199,7 @@ function statefulLines(service: string, { header, idleMs }: { header: string; id
   const owner = `req.fhdr(${name}),xxh32,mod(${SLOTS}),map_str(${mapFile(service)})`;
   const needed = `This service tells its users apart by the header "${name}": send it once, with a value.\n`;
   return [
-    '  retries 1',
+    '  retries 0',
     `  stick-table type string len ${DIGEST_CHARACTERS} size ${PINS} expire ${idleMs}ms srvkey name peers ${PEERS}`,
     `  stick match ${digest}`,
     `  stick store-request ${digest}`,

@@ -52,6 +52,9 @@ const PAYLOAD_BYTES = 12_000;
 const LET_GO_TIMEOUT_MS = 5_000;
 const POLL_MS = 50;
 
+/** All servers and backends with what they do now (columns of chapter 9.1 of the management guide). */
+const SERVER_QUESTIONS = ['show servers state', 'show stat -1 6 -1'];
+
 export class HaproxyRouter {
   readonly #socket: RuntimeSocket;
 
@@ -59,17 +62,24 @@ export class HaproxyRouter {
     this.#socket = socket;
   }
 
-  /** @throws RouterUnreachable */
+  /**
+   * Epochs are read before requests are counted: a server without requests at an epoch that no longer
+   * names it will get none. @throws RouterUnreachable
+   */
   async observe(signal?: AbortSignal): Promise<ObservedRouter> {
-    const generation = infoField(await this.#socket.ask('show info', signal), 'description');
-    const maps = new Set(mapNames(await this.#socket.ask('show map', signal)));
+    const [info = '', mapList = ''] = await this.#socket.askAll(['show info', 'show map'], signal);
+    const maps = mapNames(mapList);
+    const questions = [...maps.map((map) => `get map ${map} ${EPOCH_ENTRY}`), ...SERVER_QUESTIONS];
+    const replies = await this.#socket.askAll(questions, signal);
+    const epochs = new Map(maps.map((map, index) => [map, mapValue(replies[index] ?? '')]));
+    const [states = '', statistics = ''] = replies.slice(maps.length);
     const backends: Record<string, ObservedBackend> = {};
-    for (const [service, servers] of await this.#servers(signal)) {
+    for (const [service, servers] of observedServers(states, statistics)) {
       if (service === NO_ROUTE_BACKEND) continue;
-      const epoch = maps.has(mapFile(service)) ? await this.epoch(service, signal) : undefined;
-      backends[service] = epoch === undefined ? { servers } : { epoch, servers };
+      const epoch = epochs.get(mapFile(service));
+      backends[service] = epoch === undefined ? { servers } : { epoch: Number(epoch), servers };
     }
-    return { generation, backends };
+    return { generation: infoField(info, 'description'), backends };
   }
 
   /** Epoch of the table in force of a stateful service; undefined when its map has none. */
@@ -245,8 +255,8 @@ export class HaproxyRouter {
   }
 
   async #servers(signal: AbortSignal | undefined): Promise<ReadonlyMap<string, ObservedServer[]>> {
-    const states = await this.#socket.ask('show servers state', signal);
-    return observedServers(states, await this.#socket.ask('show stat -1 6 -1', signal));
+    const [states = '', statistics = ''] = await this.#socket.askAll(SERVER_QUESTIONS, signal);
+    return observedServers(states, statistics);
   }
 }
 

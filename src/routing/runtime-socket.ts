@@ -39,6 +39,17 @@ export class RuntimeSocket {
     return reply.trim();
   }
 
+  /**
+   * The answers to several commands over one connection, each of which answers something and has no empty
+   * line inside its answer: HAProxy puts one after each. @throws RouterUnreachable, CommandRefused
+   */
+  async askAll(commands: readonly string[], signal?: AbortSignal): Promise<string[]> {
+    const reply = await this.ask(commands.join('; '), signal);
+    const replies = reply.split(/\n{2,}/);
+    if (replies.length !== commands.length) throw new CommandRefused(commands.join('; '), reply);
+    return replies;
+  }
+
   /** Sends a command that says nothing when it has worked. @throws CommandRefused, RouterUnreachable */
   async tell(command: string, signal?: AbortSignal): Promise<void> {
     const reply = await this.ask(command, signal);

@@ -128,6 +128,13 @@ test('an instance that does not get ready in time is ended, and that counts as a
   assert.ok(step?.kind === 'stop-instance' && step.failure && step.id === 'login-2');
 });
 
+test('while an instance that did not get ready ends, no other takes its place: it is started again itself', () => {
+  const ending = instance(2, 'stopping', { failed: true });
+  assert.deepEqual(steps([instance(1, 'ready'), ending]), []);
+  // One that had users and hangs is replaced at once.
+  assert.deepEqual(steps([instance(1, 'ready'), { ...ending, hung: true }]), ['start login-3']);
+});
+
 test('an instance that ignores SIGTERM is killed when its time is over', () => {
   const others = [instance(1, 'ready'), instance(2, 'ready')];
   assert.deepEqual(steps([...others, instance(3, 'stopping', { since: NOW - 10_000 })]), []);

@@ -166,7 +166,10 @@ export class AppFolder implements AsyncDisposable {
 
   /** The pid of the controller of `up --detach`. */
   controllerPid(): number | undefined {
-    return this.processes().find(({ command }) => command[1] === main && command[2] === 'controller')?.pid;
+    // Options of node may stand before the program.
+    const isController = ({ command }: FoundProcess): boolean =>
+      command[command.indexOf(main) + 1] === 'controller';
+    return this.processes().find(isController)?.pid;
   }
 
   /** Ends the controller as a crash would, and waits until it is gone. False when none runs. */

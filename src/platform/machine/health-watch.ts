@@ -1,6 +1,6 @@
 /**
  * Watches one instance's readiness and liveness. Asks often until it is ready for the first time, then
- * every second. One failed answer is no verdict: only several in a row change what is reported.
+ * every other second. One failed answer is no verdict: only several in a row change what is reported.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '../../app/model.ts';
@@ -18,7 +18,7 @@ export interface HealthReport {
 
 /** Pauses between probes in ms: until first ready, and after. */
 const STARTING_INTERVAL = 50;
-const INTERVAL = 1_000;
+const INTERVAL = 2_000;
 /** Failures in a row after which a ready instance counts as unready, and a live one as hung. */
 const UNREADY_AFTER = 2;
 const HUNG_AFTER = 3;
