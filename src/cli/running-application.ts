@@ -160,7 +160,7 @@ function controlOf({ controller, machine, place }: Parts, end: RunningApplicatio
     status: () => controller.status(),
     async apply(shell) {
       const { app } = await loadApp(place.file, place.folder);
-      platform.retryMigrations();
+      await platform.tryAgain();
       platform.useShell(shell);
       await want(app);
     },
@@ -180,7 +180,7 @@ function controlOf({ controller, machine, place }: Parts, end: RunningApplicatio
     explain: (service, key) => controller.explain(service, key),
     async migrate() {
       const { app } = await loadApp(place.file, place.folder);
-      platform.retryMigrations();
+      await platform.tryAgain();
       await want(app);
     },
     end: () => end(() => undefined, new AbortController().signal),

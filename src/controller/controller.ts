@@ -122,7 +122,8 @@ export class Controller<P extends Prepared> {
   /** What would be done first for an application as things are now, without doing any of it. */
   async preview(app: App): Promise<readonly NamedPhasePlan[]> {
     const wanted = await this.#platform.prepare(app, this.#settings.restarts);
-    const observed = await this.#platform.observe(wanted, this.#inForce);
+    // A controller at work has just looked; looking for another application would disturb that.
+    const observed = this.#observed ?? (await this.#platform.observe(wanted, this.#inForce));
     const { scale } = this.#settings;
     const tables = this.#platform.tables();
     const inForce = this.#inForce === undefined ? {} : { inForce: this.#inForce };

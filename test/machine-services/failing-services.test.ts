@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { askAs } from '../routing/load.ts';
 import { AppFolder } from '../support/app-folder.ts';
-import { services } from '../support/services.ts';
+import { quoted, services } from '../support/services.ts';
 import { instanceOf, pidChanges, serviceOf, statusWhen } from './support.ts';
 
 const withService = (run: string, start = '10s'): string => `name: shop
@@ -40,6 +40,17 @@ test('a service that crashes again and again is named with its last lines, and t
   assert.equal((await askAs(port, 'alice', { path: '/extra' })).status, 200);
   assert.equal(app.pids()['shop-1'], before, 'the other service was not touched');
   assert.equal((await app.run(['status'])).code, 0);
+});
+
+test('a service whose code was mended comes up with the next `up`, although the file is the same', async () => {
+  const counter = new URL('../fixtures/counter.ts', import.meta.url).href;
+  await using app = await AppFolder.create(withService(`${quoted(process.execPath)} extra.mjs`), {
+    files: { 'extra.mjs': 'process.exit(1);\n' },
+  });
+  assert.equal((await app.run(['up', '--detach'])).code, 1);
+  await app.write('extra.mjs', `await import(${JSON.stringify(counter)});\n`);
+  await app.must('up', '--detach');
+  assert.equal((await askAs(await app.routerPort(), 'alice', { path: '/extra' })).status, 200);
 });
 
 test('a service that dies is started again after pauses that grow', async () => {

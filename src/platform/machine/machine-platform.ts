@@ -76,9 +76,10 @@ export class MachinePlatform implements Platform<MachinePrepared> {
     this.#shell = { ...this.#shell, ...shell };
   }
 
-  /** Lets migrations that are held back be tried again. */
-  retryMigrations(): void {
+  /** The user has mended something: whatever failed is tried again, at once. */
+  async tryAgain(): Promise<void> {
     this.#migrations.retry();
+    await this.#table.forgive();
   }
 
   async prepare(app: App, restarts: Readonly<Record<string, number>>): Promise<MachinePrepared> {

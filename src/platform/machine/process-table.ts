@@ -105,6 +105,11 @@ export class ProcessTable {
     if (record !== undefined) await this.#save({ ...record, ...change });
   }
 
+  /** Forgets past failures: what waits for its next start is started at once. */
+  async forgive(): Promise<void> {
+    for (const { id, failures } of this.all()) if (failures > 0) await this.update(id, { failures: 0 });
+  }
+
   /** Removes the record of a process that has ended. */
   async forget(id: string): Promise<void> {
     if (this.isRunning(id)) return;
