@@ -38,7 +38,7 @@ type Single = Extract<PreparedDatabase, { topology: 'single' }>;
 /** How long one answer may take, and pauses between questions until it is ready and after; ms. */
 const PROBE_TIMEOUT = 2_000;
 const STARTING_INTERVAL = 30;
-const INTERVAL = 2_000;
+const INTERVAL = 5_000;
 /** How long a shutdown may take before it is ended by force, after which the redo log restores the data; ms. */
 const SHUTDOWN_TIMEOUT = 60_000;
 /** Deaths in a row after which it is called failed. */
