@@ -4,6 +4,7 @@ import { setUp, node, run } from './set-up.js';
 /** What each test that samples is told; see the tests themselves. */
 const COUNTS = {
   HOLDFAST_KILLS: '300',
+  HOLDFAST_CONTROLLER_KILLS: '60',
   HOLDFAST_RUNS: '5000',
 };
 

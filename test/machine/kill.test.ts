@@ -1,7 +1,7 @@
 /**
  * The controller killed at random moments of `up`, of scaling and of `down`: whatever was under way, the
  * next verb ends it, nothing runs twice on the way, and no data and no session goes.
- * HOLDFAST_KILLS says how many rounds of each kind, HOLDFAST_SEED which random moments.
+ * HOLDFAST_CONTROLLER_KILLS says how many rounds of each kind, HOLDFAST_SEED which random moments.
  */
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { eventually } from '../support/haproxy.ts';
 import { services } from '../support/services.ts';
 import { callAll, connectToDatabase, generator, Watch } from './support.ts';
 
-const rounds = Number(process.env['HOLDFAST_KILLS'] ?? 4);
+const rounds = Number(process.env['HOLDFAST_CONTROLLER_KILLS'] ?? 4);
 const random = generator(Number(process.env['HOLDFAST_SEED'] ?? 1));
 
 /** About how long it takes to set up a database, to start, to scale, to end: kills are spread over it. Milliseconds. */
