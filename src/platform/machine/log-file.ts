@@ -3,7 +3,7 @@
  * controller bounds it by moving what is there into one older file and cutting the file to nothing.
  * Since it is opened for appending, its process then goes on at the start.
  */
-import { open, rename, stat, truncate, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
 import { isMissing } from './json-file.ts';
 
 /** Opens a process's log for appending; readable by its owner only. */
@@ -24,7 +24,14 @@ export async function boundLog(path: string, size: number): Promise<void> {
   const length = await sizeOf(path);
   if (length <= size) return;
   const next = `${olderLog(path)}.next`;
-  await copyEnd(path, next, { length, bytes: size });
+  try {
+    await copyEnd(path, next, { length, bytes: size });
+  } catch (error) {
+    // On a full disk the bound matters more than what is in the log.
+    await rm(next, { force: true });
+    await truncate(path, 0);
+    throw error;
+  }
   await truncate(path, 0);
   await rename(next, olderLog(path));
 }

@@ -68,7 +68,9 @@ export class MachinePlatform implements Platform<MachinePrepared> {
     await this.#table.open();
     await this.#tables.open();
     this.#table.onChange(() => this.#changed());
-    this.#logTimer = setInterval(() => void this.#boundLogs(), LOG_INTERVAL).unref();
+    // A log that can't be bounded now is tried again, and must not end the controller.
+    const boundLogs = (): void => void this.#boundLogs().catch(() => undefined);
+    this.#logTimer = setInterval(boundLogs, LOG_INTERVAL).unref();
   }
 
   /** Takes the values that the file wants from a shell from this one, where it has them. */
@@ -154,7 +156,7 @@ export class MachinePlatform implements Platform<MachinePrepared> {
   /** Router first, so that nobody is answered by half an application; the database last. */
   async end(progress: (text: string) => void, hurry: AbortSignal): Promise<void> {
     await this.#migrations.close();
-    await this.#router.stop();
+    await this.#router.stop(hurry);
     await Promise.all(this.#instances.observe(undefined).map(({ id }) => this.#endInstance(id, hurry)));
     await this.#database.stop(hurry);
     for (const { id } of this.#table.all()) await this.#table.forget(id);

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defined } from '../../app/defined.ts';
+import { OperationError } from '../../app/failure.ts';
 import type { App, Service } from '../../app/model.ts';
 import { checkConfig } from '../../routing/check-config.ts';
 import {
@@ -38,6 +39,8 @@ import type { TableFiles } from './table-files.ts';
 const REMOVE_GRACE = 1_000;
 /** Until then it is no news that HAProxy does not answer yet; ms. */
 const LISTENS_WITHIN = 2_000;
+/** How long HAProxy may take to end; ms. */
+const STOP_TIMEOUT = 3_000;
 /** How long a reload may take to be in force; ms. */
 const RELOAD_TIMEOUT = 10_000;
 /** How long after a signal it is looked whether the reload happened; ms. */
@@ -107,9 +110,13 @@ export class MachineRouter {
     await this.#writeStructure(prepared, instances);
     const limit = AbortSignal.timeout(RELOAD_TIMEOUT);
     while (!(await this.#isInForce(prepared.structure))) {
+      if (limit.aborted)
+        throw new OperationError(
+          `HAProxy has not taken its new configuration over within ${RELOAD_TIMEOUT / 1000} s; see: holdfast logs router`,
+        );
       // A master that is busy with its last start loses the signal.
       this.#parts.table.signalLeader(ROUTER, 'SIGUSR2');
-      await sleep(RELOAD_PAUSE, undefined, { signal: limit });
+      await sleep(RELOAD_PAUSE);
     }
     await this.#parts.table.update(ROUTER, { structure: prepared.structure, port: prepared.routerPort });
   }
@@ -150,10 +157,14 @@ export class MachineRouter {
     return this.#haproxy.pinOf(service, key);
   }
 
-  /** Ends HAProxy at once: what is routed ends as well. */
-  async stop(): Promise<void> {
+  /** Ends HAProxy at once: what is routed ends as well. By force when it does not listen, or in a hurry. */
+  async stop(hurry: AbortSignal): Promise<void> {
     this.#parts.table.signal(ROUTER, 'SIGTERM');
-    while (this.#parts.table.isRunning(ROUTER)) await sleep(POLL);
+    const limit = AbortSignal.any([hurry, AbortSignal.timeout(STOP_TIMEOUT)]);
+    while (this.#parts.table.isRunning(ROUTER)) {
+      if (limit.aborted) this.#parts.table.signal(ROUTER, 'SIGKILL');
+      await sleep(POLL);
+    }
   }
 
   /** What the running HAProxy says of itself. */

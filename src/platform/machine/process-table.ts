@@ -102,7 +102,7 @@ export class ProcessTable {
   /** Changes what is kept of a process. */
   async update(id: string, change: Partial<ProcessRecord>): Promise<void> {
     const record = this.#records.get(id);
-    if (record !== undefined) await this.#save({ ...record, ...change });
+    if (record !== undefined) await this.#remember({ ...record, ...change });
   }
 
   /** Forgets past failures: what waits for its next start is started at once. */
@@ -171,13 +171,21 @@ export class ProcessTable {
     if (record === undefined || record.exitedAt !== undefined) return;
     for (const left of findMarked(record.mark)) kill(left.pid, 'SIGKILL');
     const exitedAt = this.#now();
-    await this.#save({
+    await this.#remember({
       ...record,
       exitedAt,
       exit: record.stopReason ?? exit,
       failures: failuresAt(record, exitedAt),
     });
     for (const listener of this.#listeners) listener();
+  }
+
+  /**
+   * Like `#save`, but a disk that is full must not end the controller: this one knows, and the next finds
+   * out what runs by looking at the process itself.
+   */
+  async #remember(record: ProcessRecord): Promise<void> {
+    await this.#save(record).catch(() => undefined);
   }
 
   async #save(record: ProcessRecord): Promise<void> {
