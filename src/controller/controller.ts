@@ -22,6 +22,12 @@ const BUSY_FOR = 5_000;
 /** Pause before a step that failed is tried again; ms. */
 const RETRY_AFTER = 1_000;
 
+/** A wish may change while it is planned for, and a step is for what it was planned for. */
+interface Planned<P> {
+  readonly wanted: P;
+  readonly inForce: P | undefined;
+}
+
 export class Controller<P extends Prepared> {
   readonly #platform: Platform<P>;
   readonly #store: SettingsStore;
@@ -30,6 +36,9 @@ export class Controller<P extends Prepared> {
   readonly #underWay = new Map<string, Promise<void>>();
   readonly #notBefore = new Map<string, number>();
   #settings: Settings = { scale: {}, restarts: {} };
+  #turn: Promise<void> = Promise.resolve();
+  /** What the last plan is for. */
+  #planned: Planned<P> | undefined;
   #wanted: P | undefined;
   #inForce: P | undefined;
   #observed: Observation | undefined;
@@ -59,34 +68,35 @@ export class Controller<P extends Prepared> {
 
   /** Makes an application the wanted one. @throws UserError when it can't be had; then nothing changes. */
   async want(app: App): Promise<void> {
-    const wanted = await this.#platform.prepare(app, this.#settings.restarts);
-    this.#wanted = wanted;
-    await this.#forgetScale(app);
-    this.#wakeUp();
+    await this.#inTurn(async () => {
+      const wanted = await this.#platform.prepare(app, this.#settings.restarts);
+      await this.#forgetScale(app);
+      this.#wanted = wanted;
+    });
   }
 
   async scale(service: string, count: number): Promise<void> {
-    const { min, max } = this.#service(service).instances;
-    if (count < min || count > max)
-      throw new UserError(
-        `${service} can have ${min} to ${max} instances; change "instances" in the file for ${count}`,
-      );
-    await this.#saveSettings({ ...this.#settings, scale: { ...this.#settings.scale, [service]: count } });
-    this.#wakeUp();
+    await this.#inTurn(async () => {
+      const { min, max } = this.#service(service).instances;
+      if (count < min || count > max)
+        throw new UserError(
+          `${service} can have ${min} to ${max} instances; change "instances" in the file for ${count}`,
+        );
+      await this.#saveSettings({ ...this.#settings, scale: { ...this.#settings.scale, [service]: count } });
+    });
   }
 
   /** Replaces every instance of a service by a new one, a new one first. */
   async restart(service: string): Promise<void> {
-    const { name } = this.#service(service);
-    const restarts = { ...this.#settings.restarts, [name]: (this.#settings.restarts[name] ?? 0) + 1 };
-    const same = this.#inForce === this.#wanted;
-    const wanted = await this.#platform.prepare(this.#known().app, restarts);
-    const inForce =
-      this.#inForce && !same ? await this.#platform.prepare(this.#inForce.app, restarts) : undefined;
-    await this.#saveSettings({ ...this.#settings, restarts });
-    this.#wanted = wanted;
-    this.#inForce = same ? wanted : inForce;
-    this.#wakeUp();
+    await this.#inTurn(async () => {
+      const { name } = this.#service(service);
+      const restarts = { ...this.#settings.restarts, [name]: (this.#settings.restarts[name] ?? 0) + 1 };
+      const wanted = await this.#platform.prepare(this.#known().app, restarts);
+      const inForce = this.#inForce && (await this.#platform.prepare(this.#inForce.app, restarts));
+      await this.#saveSettings({ ...this.#settings, restarts });
+      this.#wanted = wanted;
+      this.#inForce = inForce;
+    });
   }
 
   /** Who owns this user and why. @throws UserError for a service that keeps no sessions. */
@@ -160,7 +170,9 @@ export class Controller<P extends Prepared> {
     const waiters = this.#roundWaiters.splice(0);
     try {
       await this.#look();
-      for (const step of this.#phases.flatMap((phase) => phase.steps)) this.#begin(step);
+      const planned = this.#planned;
+      if (planned !== undefined)
+        for (const step of this.#phases.flatMap((phase) => phase.steps)) this.#begin(step, planned);
     } catch (error) {
       this.#emit('application', 'problem', messageOf(error));
     }
@@ -168,27 +180,28 @@ export class Controller<P extends Prepared> {
   }
 
   async #look(): Promise<void> {
-    if (this.#wanted === undefined) return;
-    const observed = await this.#platform.observe(this.#wanted, this.#inForce);
-    const desired = this.#desired();
-    if (desired === undefined) return;
+    const [wanted, inForce, desired] = [this.#wanted, this.#inForce, this.#desired()];
+    if (wanted === undefined || desired === undefined) return;
+    const observed = await this.#platform.observe(wanted, inForce);
+    this.#planned = { wanted, inForce };
     for (const event of changesBetween(this.#observed, observed)) this.#tell(event);
     this.#observed = observed;
     this.#phases = plan({ desired, observed, tables: this.#platform.tables() });
   }
 
   /** Starts a step, unless one of the same part is under way or has just failed. */
-  #begin(step: Step): void {
+  #begin(step: Step, planned: Planned<P>): void {
     const part = partOf(step);
     if (this.#underWay.has(part) || Date.now() < (this.#notBefore.get(part) ?? 0)) return;
     this.#emit(part, 'step', describeStep(step));
-    this.#underWay.set(part, this.#carryOut(step, part));
+    this.#underWay.set(part, this.#carryOut(step, planned));
   }
 
-  async #carryOut(step: Step, part: string): Promise<void> {
+  async #carryOut(step: Step, { wanted, inForce }: Planned<P>): Promise<void> {
+    const part = partOf(step);
     try {
-      if (step.kind === 'admit') await this.#admit();
-      else if (this.#wanted !== undefined) await this.#platform.apply(step, this.#wanted, this.#inForce);
+      if (step.kind === 'admit') await this.#admit(wanted);
+      else await this.#platform.apply(step, wanted, inForce);
       this.#notBefore.delete(part);
     } catch (error) {
       this.#notBefore.set(part, Date.now() + RETRY_AFTER);
@@ -199,10 +212,13 @@ export class Controller<P extends Prepared> {
     }
   }
 
-  async #admit(): Promise<void> {
-    const wanted = this.#known();
-    await this.#saveSettings({ ...this.#settings, inForce: wanted.app });
-    this.#inForce = wanted;
+  /** Another wish may have come since: its own migrations have to be looked at first. */
+  async #admit(wanted: P): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#wanted !== wanted) return;
+      await this.#saveSettings({ ...this.#settings, inForce: wanted.app });
+      this.#inForce = wanted;
+    });
   }
 
   /** A number asked for by hand holds until the file changes its mind about that service. */
@@ -220,6 +236,14 @@ export class Controller<P extends Prepared> {
   async #saveSettings(settings: Settings): Promise<void> {
     await this.#store.save(settings);
     this.#settings = settings;
+  }
+
+  /** Wishes are taken one after the other: each builds on what the one before has left. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    await done;
+    this.#wakeUp();
   }
 
   #desired(): Desired | undefined {

@@ -1,7 +1,6 @@
 /**
  * Watches one instance's readiness and liveness. Asks often until it is ready for the first time, then
- * seldom, and again soon after a failed answer. One of these is no verdict: only several in a row change
- * what is reported.
+ * every other second. One failed answer is no verdict: only several in a row change what is reported.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '../../app/model.ts';

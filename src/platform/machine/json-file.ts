@@ -1,10 +1,11 @@
 /** Small state kept in files: readers see the old content or the new one, never a part, also after a power cut. */
+import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Replaces a file's content atomically and durably; readable by its owner only. */
 export async function writeFileSafely(path: string, content: string): Promise<void> {
-  const next = `${path}.${process.pid}.next`;
+  const next = `${path}.${randomBytes(6).toString('hex')}.next`;
   const file = await open(next, 'w', 0o600);
   try {
     await file.writeFile(content);
