@@ -18,11 +18,8 @@ export async function scale(
   options: ChangeOptions,
   context: VerbContext,
 ): Promise<number> {
-  const changes = wishes.map(parseWish);
-  return change(options, context, {
-    requests: changes.map((body) => ({ path: '/scale', body })),
-    about: changes.map(({ service }) => service),
-  });
+  const counts = Object.fromEntries(wishes.map(parseWish));
+  return change(options, context, { path: '/scale', body: { counts }, about: Object.keys(counts) });
 }
 
 export async function restart(
@@ -30,24 +27,24 @@ export async function restart(
   options: ChangeOptions,
   context: VerbContext,
 ): Promise<number> {
-  return change(options, context, { requests: [{ path: '/restart', body: { service } }], about: [service] });
+  return change(options, context, { path: '/restart', body: { service }, about: [service] });
 }
 
-interface Request {
+export interface Wish {
   readonly path: string;
   readonly body: unknown;
+  /** The services that it is about; none: all. */
+  readonly about?: readonly string[];
 }
 
 /** @returns 0 when the application is as wanted, 1 when it does not get there */
 export async function change(
   options: ChangeOptions,
   context: VerbContext,
-  { requests, about }: { requests: readonly Request[]; about?: readonly string[] },
+  { path, body, about }: Wish,
 ): Promise<number> {
   const client = await clientOf(await placeOf(options, context));
-  let status: Status | undefined;
-  for (const { path, body } of requests)
-    status = ((await client.post(path, body).catch(requireRunning)) as Status | null) ?? undefined;
+  let status = ((await client.post(path, body).catch(requireRunning)) as Status | null) ?? undefined;
   if (options.wait) {
     const progress = new Progress(context.stderr);
     const look = async (): Promise<Status | undefined> =>
@@ -70,9 +67,9 @@ function isDone(status: Status, about: readonly string[] | undefined): boolean {
   return about !== undefined && partsOf(status).every((part) => part.done || !about.includes(part.name));
 }
 
-function parseWish(wish: string): { service: string; count: number } {
-  const [, service, count] = /^([^=]+)=(\d+)$/.exec(wish) ?? [];
+function parseWish(wish: string): [service: string, count: number] {
+  const [, service, count] = /^([^=]+)=(\d{1,6})$/.exec(wish) ?? [];
   if (service === undefined || count === undefined)
     throw new UserError(`"${wish}" is not of the form SERVICE=NUMBER, such as login=3`);
-  return { service, count: Number(count) };
+  return [service, Number(count)];
 }

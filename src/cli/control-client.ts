@@ -27,8 +27,9 @@ export interface ControlClient {
   post(path: string, body?: unknown): Promise<unknown>;
 }
 
-/** How long one answer may take; ending an application is the longest of them. Milliseconds. */
-const ANSWER_TIMEOUT = 120_000;
+/** How long an answer may take: to a question, and to a wish, of which ending everything is the longest; ms. */
+const QUESTION_TIMEOUT = 10_000;
+const WISH_TIMEOUT = 120_000;
 
 /** A client of the socket at `path`. Its calls throw NotRunning, UserError or OperationError. */
 export function controlClient(path: string): ControlClient {
@@ -57,16 +58,17 @@ async function exchange(
   socketPath: string,
   { method, path, body }: Exchange,
 ): Promise<{ status: number; text: string }> {
+  const timeout = method === 'GET' ? QUESTION_TIMEOUT : WISH_TIMEOUT;
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const call = request({ socketPath, method, path, headers, timeout: ANSWER_TIMEOUT }, (response) => {
+    const call = request({ socketPath, method, path, headers, timeout }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text += chunk));
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
       response.on('error', (error) => reject(describe(error)));
     });
-    call.on('timeout', () => call.destroy(new Error(`no answer within ${ANSWER_TIMEOUT / 1000} s`)));
+    call.on('timeout', () => call.destroy(new Error(`no answer within ${timeout / 1000} s`)));
     call.on('error', (error) => reject(describe(error)));
     call.end(body === undefined ? undefined : JSON.stringify(body));
   });

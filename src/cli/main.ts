@@ -10,6 +10,8 @@ function interruptions(): Pick<VerbContext, 'interrupted' | 'hurried'> {
   const [interrupted, hurried] = [new AbortController(), new AbortController()];
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => (interrupted.signal.aborted ? hurried : interrupted).abort());
+  // Whoever read this has gone (a closed pipe or terminal): like a Ctrl-C, and never a crash half-way.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => interrupted.abort());
   return { interrupted: interrupted.signal, hurried: hurried.signal };
 }
 
@@ -36,6 +38,10 @@ function report(error: unknown): number {
   // Commander has printed its own message; its code 0 is --help and --version.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USER;
   process.stderr.write(`holdfast: ${withCauses(error)}\n`);
+  if (process.argv.includes('--json'))
+    process.stdout.write(
+      `${JSON.stringify({ error: withCauses(error), kind: error instanceof UserError ? 'user' : 'operation' })}\n`,
+    );
   return error instanceof UserError ? EXIT_USER : EXIT_FAILED;
 }
 

@@ -7,7 +7,7 @@ import { clientOf, placeOf, requireRunning, type CommonOptions, type VerbContext
 
 /** Reads the files again and applies what is pending, also after a failure. */
 export async function migrateRun(options: ChangeOptions, context: VerbContext): Promise<number> {
-  return change(options, context, { requests: [{ path: '/migrate', body: {} }] });
+  return change(options, context, { path: '/migrate', body: {} });
 }
 
 /** @returns 0 when every migration is applied, 1 otherwise */

@@ -75,7 +75,9 @@ export function partsOf(status: Status): PartProgress[] {
 export function isDecided(status: Status, services?: readonly string[]): boolean {
   if (status.state !== 'failing') return status.state === 'ready';
   const parts = partsOf(status).filter(({ name }) => services === undefined || services.includes(name));
-  const blocked = ['failed', 'held'].includes(status.database.state) || status.migrations.state === 'held';
+  const runs = status.services.some((s) => services?.includes(s.name) === true && s.instances.length > 0);
+  const held = status.migrations.state === 'held' && !runs;
+  const blocked = status.database.state === 'failed' || held;
   return blocked || parts.every((part) => part.done || part.failed);
 }
 

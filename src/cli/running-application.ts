@@ -2,7 +2,6 @@
  * The process that runs an application on this machine: controller, platform and control socket, wired
  * together. Used by `up` in the foreground and by `controller` behind `up --detach`.
  */
-import { rm } from 'node:fs/promises';
 import { loadApp } from '../app/load.ts';
 import type { App } from '../app/model.ts';
 import { listenForControl, type Control } from '../controller/control-server.ts';
@@ -71,6 +70,8 @@ export async function runApplication(place: ApplicationPlace): Promise<RunningAp
   try {
     const controller = new Controller(machine.platform, fileSettings(place.state));
     await controller.open();
+    // As in a running application, an `up` tries at once whatever failed before it.
+    await machine.platform.tryAgain();
     await controller.want(app);
     return await start({ controller, machine, place });
   } catch (error) {
@@ -128,25 +129,24 @@ async function start({ controller, machine, place }: Parts): Promise<RunningAppl
         await running;
         await machine.platform.end(progress, hurry);
       } finally {
-        // Whatever could not be ended is left to the next `down`, which needs the lock.
-        await rm(controlSocket(place.state), { force: true });
+        // Whatever could not be ended is left to the next `down`, which needs the lock. The socket's file
+        // goes before that: after it another controller may have one there.
+        const closed = listener.close();
         await machine.release();
-        haveEnded();
+        haveEnded(closed);
       }
     })();
     return ending;
   };
   const control = controlOf({ controller, machine, place }, end);
-  const server = await listenForControl(controlSocket(place.state), control);
+  const listener = await listenForControl(controlSocket(place.state), control);
   const running = controller.run(stopping.signal);
   return {
     status: () => controller.status(),
     onEvent: (listener) => controller.onEvent(listener),
     end,
-    ended: ended.then(async () => {
-      // The answer to whoever asked for the end is still on its way.
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    }),
+    // With the answer to whoever asked for the end.
+    ended,
   };
 }
 
@@ -169,8 +169,8 @@ function controlOf({ controller, machine, place }: Parts, end: RunningApplicatio
       platform.useShell(shell);
       return controller.preview(app);
     },
-    async scale(service, count) {
-      await controller.scale(service, count);
+    async scale(counts) {
+      await controller.scale(counts);
       await controller.nextRound();
     },
     async restart(service) {

@@ -6,11 +6,11 @@ import { initFile } from '../app/init.ts';
 import { inspectFolder } from '../app/inspect-folder.ts';
 import { appJsonSchema } from '../app/json-schema.ts';
 import { APP_FILE_NAME } from '../app/load.ts';
-import { print } from './output.ts';
+import { print, printJson } from './output.ts';
 import type { CommonOptions, VerbContext } from './verb-context.ts';
 
 /** Writes a commented file for the folder it stands in; never over one that is there. */
-export async function init({ app }: CommonOptions, context: VerbContext): Promise<number> {
+export async function init({ app, json }: CommonOptions, context: VerbContext): Promise<number> {
   const folder = resolve(context.cwd, app ?? '.');
   const path = join(folder, APP_FILE_NAME);
   const text = initFile(await inspectFolder(folder));
@@ -22,7 +22,8 @@ export async function init({ app }: CommonOptions, context: VerbContext): Promis
       throw new UserError(`${path} is there already; it was left as it is`, { cause: error });
     throw new UserError(`${path} could not be written (${String(code)})`, { cause: error });
   }
-  print(context, `${path} written. Read it through, then: holdfast up`);
+  if (json === true) printJson(context, { written: path });
+  else print(context, `${path} written. Read it through, then: holdfast up`);
   return 0;
 }
 

@@ -3,6 +3,7 @@
  * use it, and so may any other program of the same user. Answers are JSON; a failure is
  * `{error, kind}` with kind `user` (400) or `operation` (500).
  */
+import { existsSync } from 'node:fs';
 import { chmod, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
@@ -21,7 +22,7 @@ export interface Control {
   apply(shell: Readonly<Record<string, string>>): Promise<void>;
   /** What `apply` would do now. */
   preview(shell: Readonly<Record<string, string>>): Promise<readonly NamedPhasePlan[]>;
-  scale(service: string, count: number): Promise<void>;
+  scale(counts: Readonly<Record<string, number>>): Promise<void>;
   restart(service: string): Promise<void>;
   explain(service: string | undefined, key: string): Promise<Explanation>;
   /** Tries held migrations again. */
@@ -31,7 +32,7 @@ export interface Control {
 }
 
 const applyBody = z.object({ shell: z.record(z.string(), z.string()) });
-const scaleBody = z.object({ service: z.string(), count: z.int() });
+const scaleBody = z.object({ counts: z.record(z.string(), z.int()) });
 const restartBody = z.object({ service: z.string() });
 
 /** The API as a Hono application; testable without a socket. */
@@ -49,8 +50,7 @@ export function controlApi(control: Control): Hono {
   });
   api.post('/preview', async (c) => c.json(await control.preview(applyBody.parse(await c.req.json()).shell)));
   api.post('/scale', async (c) => {
-    const { service, count } = scaleBody.parse(await c.req.json());
-    await control.scale(service, count);
+    await control.scale(scaleBody.parse(await c.req.json()).counts);
     return c.json(control.status() ?? null);
   });
   api.post('/restart', async (c) => {
@@ -73,15 +73,48 @@ export function controlApi(control: Control): Hono {
   return api;
 }
 
-/** Listens on the socket, replacing one that a killed controller left. The caller holds the lock. */
-export async function listenForControl(path: string, control: Control): Promise<Server> {
-  await rm(path, { force: true });
+export interface ControlListener {
+  /** Takes nobody new; resolves when those who were being answered have their answers. */
+  close(): Promise<void>;
+}
+
+/** How often it is looked whether the socket's file is still there; ms. */
+const LOOK_INTERVAL = 1_000;
+
+/**
+ * Listens on the socket, replacing one that a killed controller left, and again when somebody removes its
+ * file: without it nobody could end the application. The caller holds the lock.
+ */
+export async function listenForControl(path: string, control: Control): Promise<ControlListener> {
   const server = createAdaptorServer({ fetch: controlApi(control).fetch }) as Server;
-  // Nobody may connect between the socket's creation and its mode: the folder is 0700 already.
+  await listen(server, path);
+  let again: Promise<void> | undefined;
+  const watch = setInterval(() => {
+    if (again !== undefined || existsSync(path)) return;
+    again = stop(server)
+      .then(() => listen(server, path))
+      .catch(() => undefined)
+      .finally(() => (again = undefined));
+  }, LOOK_INTERVAL).unref();
+  return {
+    async close() {
+      clearInterval(watch);
+      await again;
+      await stop(server);
+    },
+  };
+}
+
+/** The socket is for its owner only; until it has its mode the folder, 0700, sees to that. */
+async function listen(server: Server, path: string): Promise<void> {
+  await rm(path, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, resolve);
   });
   await chmod(path, 0o600);
-  return server;
+}
+
+async function stop(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => server.close(() => resolve()));
 }

@@ -75,15 +75,20 @@ export class Controller<P extends Prepared> {
     });
   }
 
-  async scale(service: string, count: number): Promise<void> {
+  /** Sets numbers of instances by service: all of them, or none when one is not possible. */
+  async scale(counts: Readonly<Record<string, number>>): Promise<void> {
     await this.#inTurn(async () => {
-      const { min, max } = this.#service(service).instances;
-      if (count < min || count > max)
-        throw new UserError(
-          `${service} can have ${min} to ${max} instances; change "instances" in the file for ${count}`,
-        );
-      await this.#saveSettings({ ...this.#settings, scale: { ...this.#settings.scale, [service]: count } });
+      for (const [service, count] of Object.entries(counts)) this.#requirePossible(service, count);
+      await this.#saveSettings({ ...this.#settings, scale: { ...this.#settings.scale, ...counts } });
     });
+  }
+
+  #requirePossible(service: string, count: number): void {
+    const { min, max } = this.#service(service).instances;
+    if (count < min || count > max)
+      throw new UserError(
+        `${service} can have ${min} to ${max} instances; change "instances" in the file for ${count}`,
+      );
   }
 
   /** Replaces every instance of a service by a new one, a new one first. */

@@ -165,6 +165,20 @@ test('a leaving instance is not ended while a router may still send new users to
   assert.equal(stops(old.epoch), true);
 });
 
+test('a router that runs but does not answer may have users at a leaving instance', () => {
+  const leaving = instance('login', 3, 'leaving', { leaveBy: NOW + 60_000 });
+  const instances = [...[1, 2].map((n) => instance('login', n, 'ready')), leaving];
+  const frozen = observation({ router: { ...absentRouter, state: 'starting' }, instances });
+  assert.ok(!kinds(input(frozen)).includes('stop-instance login-3'));
+});
+
+test('a router that is ahead of the stored tables gets a table of an epoch that was not used', () => {
+  const router = routerWith({ login: [server('login-1'), server('login-2')] }, 5);
+  const instances = [1, 2].map((n) => instance('login', n, 'ready'));
+  const steps = plan(input(observation({ router, instances }))).flatMap((p) => p.steps);
+  assert.ok(steps.some((step) => step.kind === 'publish-table' && step.table.epoch === 6));
+});
+
 function instance(
   service: string,
   ordinal: number,

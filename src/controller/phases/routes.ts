@@ -78,13 +78,23 @@ function ownerTable(service: Service, instances: readonly InstanceObservation[],
   const backend = input.observed.router.backends[service.name] ?? { servers: [] };
   const owners = new Set(table?.owners);
   const members = instances.filter((i) => isMember(i, backend, owners)).map((i) => i.id);
-  // With nobody there, the last table says best who is whose as soon as somebody comes back.
-  const next =
-    members.length === 0 || hasOwners(table, members) ? table : steadyTable(table, service.name, members);
-  if (next === undefined) return [];
-  if (next === table && backend.epoch === table.epoch) return [];
+  const planned = plannedTable(table, service.name, members);
+  if (planned === undefined) return [];
+  // The router is ahead when the stored tables were lost. Its epoch must not come to mean another table.
+  const inForce = backend.epoch ?? 0;
+  const next = inForce > (table?.epoch ?? 0) ? { ...planned, epoch: inForce + 1 } : planned;
+  if (next === table && inForce === table.epoch) return [];
   const moved = movedSlots(table, next);
   return [{ kind: 'publish-table', table: next, moved, reason: `${members.length} owners` }];
+}
+
+/** With nobody there, the last table says best who is whose as soon as somebody comes back. */
+function plannedTable(
+  table: OwnerTable | undefined,
+  service: string,
+  members: readonly string[],
+): OwnerTable | undefined {
+  return members.length === 0 || hasOwners(table, members) ? table : steadyTable(table, service, members);
 }
 
 /** A table is even from the start, so with the same owners there is nothing to compute. */

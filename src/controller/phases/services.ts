@@ -90,7 +90,8 @@ const ORPHAN_STOP_WITHIN = 10_000;
 function traffic(id: string, service: Service, { observed, tables }: PhaseInput): Traffic {
   const backend = observed.router.backends[service.name];
   const server = backend?.servers.find((s) => s.name === id);
-  if (server === undefined) return { drained: true, users: 0 };
+  // A router that runs but does not answer may still send users there.
+  if (server === undefined) return { drained: observed.router.state !== 'starting', users: 0 };
   if (service.stateful === undefined)
     return { drained: server.draining && server.requests === 0, users: server.requests };
   const users = Math.max(server.pins ?? 0, server.requests);

@@ -15,6 +15,9 @@ export interface Surroundings {
   readonly shell: Readonly<Record<string, string | undefined>>;
 }
 
+/** Linux takes 128 KiB for a variable with its name (MAX_ARG_STRLEN); bytes. */
+const LONGEST_VALUE = 120_000;
+
 type Environment = Readonly<Record<string, string>>;
 
 /** What each service's `env` comes to, by service. @throws UserError for a value that can't be had. */
@@ -25,11 +28,22 @@ export async function resolveEnvironments(
   const pairs = app.services.map(async (service): Promise<[string, Environment]> => {
     const entries = Object.entries(service.env).map(async ([name, source]): Promise<[string, string]> => [
       name,
-      await resolveValue(source, { name, service, app, around }),
+      environmentValue(await resolveValue(source, { name, service, app, around }), service.name, name),
     ]);
     return [service.name, Object.fromEntries(await Promise.all(entries))];
   });
   return Object.fromEntries(await Promise.all(pairs));
+}
+
+/** What the system does not take as a variable's value is refused without showing it. */
+function environmentValue(value: string, service: string, name: string): string {
+  const where = `services.${service}.env.${name}`;
+  if (value.includes('\0'))
+    throw new UserError(`${where}: the value has a zero byte, which no variable can have`);
+  if (Buffer.byteLength(value) <= LONGEST_VALUE) return value;
+  throw new UserError(
+    `${where}: the value has more than ${LONGEST_VALUE} bytes; let the service read a file instead`,
+  );
 }
 
 interface Place {
@@ -81,8 +95,9 @@ async function fileValue(path: string, where: string): Promise<string> {
   try {
     return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
   } catch (error) {
-    if (isMissing(error)) throw new UserError(`${where}: there is no file ${path}`, { cause: error });
-    throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const words = isMissing(error) ? `there is no file ${path}` : `${path} can't be read (${code})`;
+    throw new UserError(`${where}: ${words}`, { cause: error });
   }
 }
 

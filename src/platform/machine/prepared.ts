@@ -19,7 +19,9 @@ import { portHolder } from './port-holder.ts';
 import { isFree } from './ports.ts';
 import { DATABASE, ROUTER } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
+import { readIfThere, writeFileSafely } from './json-file.ts';
 import { generatedSecret } from './secret-store.ts';
+import type { StateFolder } from './state-folder.ts';
 
 export interface MachinePrepared extends Prepared {
   readonly database: PreparedDatabase;
@@ -87,6 +89,7 @@ async function prepareDatabase({ app, around, ports, table }: Preparation): Prom
   requireProgram('mariadbd', around.shell['PATH'] ?? '');
   requireProgram('mariadb-install-db', around.shell['PATH'] ?? '');
   const { name, memory } = app.database;
+  await keepDatabaseName(around.state, name);
   const running = table.isRunning(DATABASE) ? table.get(DATABASE)?.port : undefined;
   const port = running ?? (await ports.port(DATABASE, '127.0.0.1'));
   const account = async (user: string): Promise<Account> => ({
@@ -113,6 +116,18 @@ async function prepareDatabase({ app, around, ports, table }: Preparation): Prom
     ),
     migratorUrl: url(migrator, name),
   };
+}
+
+/** The data is in a database of the name it was made under: another name would show an empty one. */
+async function keepDatabaseName(state: StateFolder, name: string): Promise<void> {
+  const file = join(state.database, 'name');
+  const kept = (await readIfThere(file))?.trim();
+  if (kept === undefined) return writeFileSafely(file, `${name}\n`);
+  if (kept !== name)
+    throw new UserError(
+      `database.name: the data here is in the database "${kept}", and the file asks for "${name}" ` +
+        `(without database.name it is the application's name). Write database.name: ${kept} to keep working on it.`,
+    );
 }
 
 /** A server that runs for nobody would be forgotten; ending it is the user's decision. */

@@ -83,6 +83,19 @@ export class ProcessTable {
     const mark = `${this.#markPrefix}${about.id}/${randomBytes(9).toString('base64url')}`;
     const { failures = 0, exit } = this.#records.get(about.id) ?? {};
     await this.#save({ ...about, mark, startedAt: this.#now(), failures, ...defined({ lastExit: exit }) });
+    try {
+      await this.#spawn(about.id, command, mark);
+    } catch (error) {
+      // The record says that it runs until it is told otherwise: nothing else would ever end it.
+      await this.#ended(
+        about.id,
+        `could not be started: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      throw error;
+    }
+  }
+
+  async #spawn(id: string, command: Command, mark: string): Promise<void> {
     const log = await openLog(command.output);
     try {
       const child = spawn(command.program, command.args, {
@@ -91,9 +104,9 @@ export class ProcessTable {
         detached: true,
         stdio: ['ignore', log.fd, log.fd],
       });
-      this.#watch(about.id, child);
+      this.#watch(id, child);
       const identity = child.pid === undefined ? undefined : identify(child.pid);
-      if (identity !== undefined) await this.update(about.id, { identity });
+      if (identity !== undefined) await this.update(id, { identity });
     } finally {
       await log.close();
     }

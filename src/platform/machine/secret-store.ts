@@ -32,7 +32,9 @@ export async function generatedSecret(state: StateFolder, name: string, bytes: n
 /** A secret that the user put into `.holdfast/secrets/SECRET/KEY`, without its last line break. */
 export async function userSecret(state: StateFolder, secret: string, key: string): Promise<string> {
   const path = join(state.secrets, secret, key);
-  const value = await readIfThere(path);
+  const value = await readIfThere(path).catch((cause: unknown) => {
+    throw new UserError(`the secret "${secret}": ${path} can't be read; it must be a file`, { cause });
+  });
   if (value === undefined)
     throw new UserError(`the secret "${secret}" has no "${key}": put it into the file ${path} (mode 0600)`);
   return value.replace(/\r?\n$/, '');

@@ -1,6 +1,6 @@
 /**
  * The owner tables of a machine, one file a service. The controller that holds the application's lock is
- * the only writer; a table goes in only over its direct predecessor, so an epoch means one table for ever.
+ * the only writer; an epoch only grows, so it means one table for ever.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ export class TableFiles {
   async publish(table: OwnerTable): Promise<void> {
     const known = this.#tables.get(table.service);
     if (known === table) return;
-    if (table.epoch !== (known?.epoch ?? 0) + 1)
+    if (table.epoch <= (known?.epoch ?? 0))
       throw new OperationError(
         `the owner table of ${table.service} is at epoch ${known?.epoch ?? 0}, epoch ${table.epoch} does not follow it`,
       );
