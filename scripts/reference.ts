@@ -70,8 +70,8 @@ function keys(schema: Schema, path: string): Key[] {
       ...keys(child, here),
     ];
   });
-  const { additionalProperties: any } = schema;
-  return typeof any === 'object' ? [...named, ...keys(any, `${path}.NAME`)] : named;
+  const { additionalProperties: each } = schema;
+  return typeof each === 'object' ? [...named, ...keys(each, `${path}.NAME`)] : named;
 }
 
 function wordsFor(schema: Schema, required: boolean): string {

@@ -7,14 +7,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defined } from '../../app/defined.ts';
 import { OperationError } from '../../app/failure.ts';
-import type { App, Service } from '../../app/model.ts';
 import { checkConfig } from '../../routing/check-config.ts';
 import {
   haproxyArguments,
   haproxyConfig,
   mapFile,
   ownerMap,
-  type ServerSpec,
+  type RouterSpec,
 } from '../../routing/haproxy-config.ts';
 import { HaproxyRouter, type ObservedRouter } from '../../routing/haproxy-router.ts';
 import type { OwnerTable } from '../../routing/owner-table.ts';
@@ -32,6 +31,7 @@ import { logFile } from './machine-instances.ts';
 import type { MachinePrepared } from './prepared.ts';
 import { ROUTER } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
+import { isStateful, routerSpec, routerUrl } from './router-spec.ts';
 import type { StateFolder } from './state-folder.ts';
 import type { TableFiles } from './table-files.ts';
 
@@ -74,7 +74,7 @@ export class MachineRouter {
     now: number,
   ): Promise<RouterObservation> {
     const record = this.#parts.table.get(ROUTER);
-    const url = `http://${urlHost(prepared.app.router.host)}:${prepared.routerPort}`;
+    const url = routerUrl(prepared);
     if (record === undefined) return { state: 'absent', url, failures: 0, backends: {}, since: now };
     const about = { url, failures: record.failures, backends: {}, since: record.startedAt };
     if (this.#parts.table.isRunning(ROUTER))
@@ -129,7 +129,7 @@ export class MachineRouter {
     const instance = instances.find((candidate) => candidate.id === id);
     if (instance === undefined) return;
     await this.#writeConfig(prepared, instances);
-    const stateful = findService(prepared.app, instance.service)?.stateful !== undefined;
+    const stateful = isStateful(prepared.app, instance.service);
     const { host, port, ordinal } = instance;
     await this.#haproxy.addServer(instance.service, { name: id, id: ordinal, host, port, stateful });
   }
@@ -254,25 +254,8 @@ export class MachineRouter {
     return file;
   }
 
-  #spec(
-    prepared: MachinePrepared,
-    instances: readonly InstanceObservation[],
-  ): Parameters<typeof haproxyConfig>[0] {
-    return {
-      generation: prepared.structure,
-      host: prepared.app.router.host,
-      port: prepared.routerPort,
-      sockets: { runtime: this.#socket('router'), peer: this.#socket('peer') },
-      routes: prepared.app.routes,
-      backends: prepared.app.services.map((service) => ({
-        service: service.name,
-        readyPath: service.health.ready,
-        ...(service.stateful && {
-          stateful: { header: service.stateful.key.header, idleMs: service.stateful.idle },
-        }),
-        servers: instances.filter((i) => i.service === service.name).flatMap(serverSpec),
-      })),
-    };
+  #spec(prepared: MachinePrepared, instances: readonly InstanceObservation[]): RouterSpec {
+    return routerSpec(prepared, instances, { runtime: this.#socket('router'), peer: this.#socket('peer') });
   }
 
   async #writeMap(table: OwnerTable): Promise<void> {
@@ -286,21 +269,4 @@ export class MachineRouter {
   #socket(name: string): string {
     return join(this.#parts.state.sockets, `${name}.sock`);
   }
-}
-
-/** An instance that may have requests, as HAProxy is told of it. */
-function serverSpec(instance: InstanceObservation): ServerSpec[] {
-  const { id: name, ordinal: id, host, port, state } = instance;
-  if (state !== 'ready' && state !== 'unready' && state !== 'leaving') return [];
-  return [{ name, id, host, port, state: state === 'leaving' ? 'drain' : 'ready' }];
-}
-
-function findService(app: App, name: string): Service | undefined {
-  return app.services.find((service) => service.name === name);
-}
-
-/** An address that stands for all of them is reached as localhost. */
-function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::' || host === '*') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }
