@@ -8,6 +8,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requireProgram } from '../src/platform/programs.ts';
 import { haproxyArguments } from '../src/routing/haproxy-config.ts';
+import type { RouterSockets } from '../src/routing/router-spec.ts';
 import { infoField } from '../src/routing/runtime-replies.ts';
 import { RuntimeSocket } from '../src/routing/runtime-socket.ts';
 import { eventually } from './condition.ts';
@@ -59,4 +60,9 @@ export class Haproxy implements AsyncDisposable {
 /** Where an HAProxy that runs in this folder takes commands. */
 export function runtimeSocket(folder: string): string {
   return join(folder, 'runtime.sock');
+}
+
+/** All sockets of Holdfast's own. */
+export function routerSockets(folder: string): RouterSockets {
+  return { runtime: runtimeSocket(folder), peer: join(folder, 'peer.sock'), next: join(folder, 'next.sock') };
 }

@@ -3,17 +3,33 @@
  * that is missed is said clearly and ends with exit code 0; 2 is for a name that no bench has.
  */
 import { parseArgs } from 'node:util';
+import { backfill } from './backfill.ts';
 import type { Bench } from './bench.ts';
 import { down } from './down.ts';
 import { idle } from './idle.ts';
 import { kill } from './kill.ts';
+import { kubernetes } from './kubernetes.ts';
+import { migration } from './migration.ts';
 import { reported, type Measurement } from './measurement.ts';
 import { describeMachine, measureNoise } from './noise.ts';
 import { renderTable } from './report.ts';
 import { router } from './router.ts';
+import { routing } from './routing.ts';
+import { session } from './session.ts';
 import { up } from './up.ts';
 
-const benches: Readonly<Record<string, Bench>> = { up, down, kill, idle, router };
+const benches: Readonly<Record<string, Bench>> = {
+  up,
+  down,
+  kill,
+  idle,
+  router,
+  routing,
+  session,
+  migration,
+  backfill,
+  kubernetes,
+};
 
 async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({

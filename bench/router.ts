@@ -3,26 +3,27 @@
  * lines that a person would write. CPU time, because it varies less than throughput; in turns, because
  * the machine varies over the minutes.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mapFile } from '../src/routing/haproxy-config.ts';
 import { HaproxyRouter } from '../src/routing/haproxy-router.ts';
-import { steadyTable } from '../src/routing/steady.ts';
+import { RouterFiles } from '../src/routing/router-files.ts';
+import { alike } from '../src/routing/tables/member.ts';
+import { steadyTable } from '../src/routing/tables/steady.ts';
 import type { Bench } from './bench.ts';
 import { closedLoad } from './closed-load.ts';
 import { eventually } from './condition.ts';
 import { freePort } from './free-port.ts';
-import { Haproxy, runtimeSocket } from './haproxy.ts';
+import { Haproxy, routerSockets, runtimeSocket } from './haproxy.ts';
 import { median, spread, type Measurement } from './measurement.ts';
 import {
+  answeringConfig,
   BODY,
   HOST,
   holdfastConfig,
-  instancesConfig,
   STATEFUL,
   STATELESS,
-  staticConfig,
+  roundRobinConfig,
   USER_HEADER,
   type Pair,
 } from './router-layout.ts';
@@ -109,7 +110,7 @@ class Place implements AsyncDisposable {
       resources.defer(() => rm(folder, { recursive: true, force: true }));
       const started = new Starter(folder, resources);
       const [stateless, stateful]: [Pair, Pair] = [await freePair(), await freePair()];
-      await started.haproxy('instances', (socket) => instancesConfig([stateless, stateful], socket));
+      await started.haproxy('instances', (socket) => answeringConfig([...stateless, ...stateful], socket));
       const peer = await started.peer(stateless);
       const holdfast = await started.holdfast({ [STATELESS]: stateless, [STATEFUL]: stateful });
       return new Place(resources, peer, holdfast);
@@ -153,23 +154,25 @@ class Starter {
 
   async peer(instances: Pair): Promise<Routing> {
     const port = await freePort();
-    const haproxy = await this.haproxy('peer', (socket) => staticConfig(port, instances, socket));
+    const haproxy = await this.haproxy('peer', (socket) => roundRobinConfig({ port, instances }, socket));
     return { haproxy, port };
   }
 
   /** As the controller would: started from the file, instances and owner table over the socket. */
   async holdfast(instances: Readonly<Record<string, Pair>>): Promise<Routing> {
     const port = await freePort();
-    const peer = join(await this.#subfolder('holdfast'), 'peer.sock');
-    await writeFile(join(this.#folder, 'holdfast', mapFile(STATEFUL)), '');
-    const haproxy = await this.haproxy('holdfast', (runtime) => holdfastConfig(port, { runtime, peer }));
+    const folder = await this.#subfolder('holdfast');
+    const files = new RouterFiles(folder);
+    await files.writeScripts();
+    await files.writeMap(STATEFUL, undefined);
+    const haproxy = await this.haproxy('holdfast', () => holdfastConfig(port, routerSockets(folder)));
     const router = new HaproxyRouter(haproxy.runtime);
     for (const [service, ports] of Object.entries(instances))
       for (const [index, port] of ports.entries()) {
         const server = { name: `${service}-${index + 1}`, id: index + 1, host: HOST, port };
         await router.addServer(service, { ...server, stateful: service === STATEFUL });
       }
-    await router.publishTable(steadyTable(undefined, STATEFUL, [`${STATEFUL}-1`, `${STATEFUL}-2`]));
+    await router.publishTable(steadyTable(undefined, STATEFUL, alike([`${STATEFUL}-1`, `${STATEFUL}-2`])));
     await eventually('all instances are up', () => allUp(router));
     return { haproxy, port };
   }

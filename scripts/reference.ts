@@ -15,6 +15,7 @@ interface Schema {
   readonly maximum?: number;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: Schema | boolean;
+  readonly items?: Schema;
   readonly required?: readonly string[];
 }
 
@@ -29,7 +30,7 @@ export function fileReference(): string {
     '# holdfast.yaml',
     GENERATED,
     '',
-    'Durations are written `500ms`, `30s`, `10m`, `1h`; sizes `64Ki`, `10Mi`, `1Gi`.',
+    'Durations are written `500ms`, `30s`, `10m`, `1h`; sizes `64Ki`, `10Mi`, `1Gi`; CPU `250m`, `"1"`.',
     'NAME stands for a name that you choose.',
     '',
     '| key | meaning |',
@@ -70,7 +71,8 @@ function keys(schema: Schema, path: string): Key[] {
       ...keys(child, here),
     ];
   });
-  const { additionalProperties: each } = schema;
+  const { additionalProperties: each, items } = schema;
+  if (items !== undefined) return keys(items, `${path}[]`);
   return typeof each === 'object' ? [...named, ...keys(each, `${path}.NAME`)] : named;
 }
 

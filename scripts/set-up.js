@@ -41,14 +41,15 @@ function installPackages() {
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
-/** Whether what is installed is what the lock file says. */
+/** Whether what is installed is what the lock file says, with a link for each package of this repository. */
 function sameVersions(installed) {
-  const versions = (file) => {
-    const { packages } = JSON.parse(readFileSync(file, 'utf8'));
-    return new Map(Object.entries(packages).map(([name, { version }]) => [name, version]));
-  };
-  const [wanted, found] = [versions(join(root, 'package-lock.json')), versions(installed)];
-  return [...found].every(([name, version]) => wanted.get(name) === version);
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  const found = Object.entries(JSON.parse(readFileSync(installed, 'utf8')).packages);
+  const links = Object.keys(packages).filter((path) => packages[path].link === true);
+  return (
+    found.every(([path, { version }]) => packages[path]?.version === version) &&
+    links.every((path) => existsSync(join(root, path)))
+  );
 }
 
 function installPrograms(programs) {

@@ -1,20 +1,13 @@
-// `npm test`: everything that must hold, the fast checks first, then the tests. Ends with node's summary.
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { node, root, run, setUp } from './set-up.js';
+// `npm test`: everything that must hold, the fast checks first, then the tests, those on a cluster last. Ends with
+// node's summary. Arguments: test files, instead of all.
+import { CLUSTER_FOLDERS, needsCluster, prepareCluster, runTests, testsIn } from './held-cluster.js';
+import { run, setUp } from './set-up.js';
 
 setUp({ testing: true });
 const wanted = process.argv.slice(2);
 if (wanted.length === 0) run('npm', ['run', '--silent', 'lint']);
-const files = wanted.length > 0 ? wanted : [...tests('src'), ...tests('examples'), ...tests('test')];
-run(node, ['--test', '--test-concurrency=1', '--test-timeout=600000', ...files]);
-
-/** The test files below a folder, in a fixed order. */
-function tests(folder) {
-  return readdirSync(join(root, folder), { recursive: true })
-    .filter(
-      (file) => file.endsWith('.test.ts') && !file.includes('node_modules') && !file.includes('.holdfast'),
-    )
-    .sort()
-    .map((file) => join(folder, file));
-}
+const files = wanted.length > 0 ? wanted : [...testsIn('src'), ...testsIn('examples'), ...testsIn('test')];
+if (files.some(needsCluster)) prepareCluster();
+const onClusters = CLUSTER_FOLDERS.flatMap((folder) => files.filter((file) => file.startsWith(`${folder}/`)));
+const ordered = [...files.filter((file) => !needsCluster(file)), ...onClusters];
+process.exitCode = await runTests(ordered);

@@ -7,11 +7,21 @@
 import type { Finding } from './finding.ts';
 import { nearestName } from './nearest-name.ts';
 import { entriesOf, isMap, keysOf, valueAt } from './raw-value.ts';
-import { isFreeDatabaseName } from './schema.ts';
+import { isFreeDatabaseName } from './database-schema.ts';
 
 /** Findings about the data of a file, in no order. */
 export function disagreements(data: unknown): Finding[] {
-  return [...aboutRoutes(data), ...aboutInstances(data), ...aboutDatabase(data), ...aboutMigrations(data)];
+  return [
+    ...aboutNames(data),
+    ...aboutRoutes(data),
+    ...aboutInstances(data),
+    ...aboutLoad(data),
+    ...aboutHandOver(data),
+    ...aboutWarmUp(data),
+    ...aboutRouter(data),
+    ...aboutDatabase(data),
+    ...aboutMigrations(data),
+  ];
 }
 
 /** "unknown service" with the nearest one; shared with the references between services. */
@@ -21,6 +31,26 @@ export function unknownService(path: readonly string[], wrong: string, services:
   const hint = nearest === undefined ? `expected ${expected}` : `did you mean "${nearest}"?`;
   const message = `there is no service ${JSON.stringify(wrong)}; ${hint}`;
   return { path, part: 'value', message, expected, ...(nearest === undefined ? {} : { nearest }) };
+}
+
+/**
+ * Objects of a cluster are called APP-SERVICE and what Kubernetes and Holdfast add to it: `-owners`, or for
+ * a pod `-` and 10 characters of its set, `-` and 5 of its own. A name has at most 63 characters (RFC 1123).
+ */
+export const LONGEST_NAMES = 45;
+
+function aboutNames(data: unknown): Finding[] {
+  const app = valueAt(data, 'name');
+  if (typeof app !== 'string') return [];
+  return keysOf(valueAt(data, 'services'))
+    .filter((service) => app.length + service.length > LONGEST_NAMES)
+    .map((service) => {
+      const expected = `at most ${LONGEST_NAMES} characters`;
+      const message =
+        `this name and that of the application have ${app.length + service.length} characters together; ` +
+        `expected ${expected}, since objects of a cluster are called by both`;
+      return { path: ['services', service], part: 'key', message, expected };
+    });
 }
 
 function aboutRoutes(data: unknown): Finding[] {
@@ -55,17 +85,66 @@ function aboutInstances(data: unknown): Finding[] {
   });
 }
 
-function aboutDatabase(data: unknown): Finding[] {
-  const database = valueAt(data, 'database');
-  const topology = valueAt(database, 'topology');
-  if (topology === 'external') return aboutExternal(database);
-  if (topology !== 'single') return [];
-  return [...refused(database, ['url'], 'only topology external has a URL'), ...aboutDefaultName(data)];
+function aboutLoad(data: unknown): Finding[] {
+  const why = 'the instances of a stateful service keep users and do not follow the load';
+  return entriesOf(valueAt(data, 'services')).flatMap(([name, service]) =>
+    valueAt(service, 'stateful') === undefined
+      ? []
+      : refused(data, ['services', name, 'instances'], ['cpu', 'memory'], why),
+  );
 }
 
-function aboutExternal(database: unknown): Finding[] {
-  const findings = refused(database, ['name', 'memory'], 'with topology external the server is your own');
-  if (valueAt(database, 'url') !== undefined) return findings;
+/** With hand-over a table follows from the one before; the other kinds follow from the instances alone. */
+function aboutHandOver(data: unknown): Finding[] {
+  return entriesOf(valueAt(data, 'services')).flatMap(([name, service]) => {
+    const table = valueAt(service, 'stateful', 'table') ?? 'steady';
+    if (valueAt(service, 'stateful', 'handoff') !== true || table === 'steady') return [];
+    const message = 'expected steady: with handoff a few slots move at a time, which no other table allows';
+    const path = ['services', name, 'stateful', 'table'];
+    return [{ path, part: 'value' as const, message, expected: 'steady', nearest: 'steady' }];
+  });
+}
+
+/** It is made of weights: with hand-over slots move one after the other anyway, and other tables would move more. */
+function aboutWarmUp(data: unknown): Finding[] {
+  return entriesOf(valueAt(data, 'services')).flatMap(([name, service]) => {
+    const table = valueAt(service, 'stateful', 'table') ?? 'steady';
+    const handsOver = valueAt(service, 'stateful', 'handoff') === true;
+    if (!handsOver && table === 'steady') return [];
+    const why = handsOver
+      ? 'with handoff sessions come slot by slot'
+      : 'only the table steady moves so few users';
+    return refused(data, ['services', name, 'stateful'], ['warmup'], why);
+  });
+}
+
+function aboutRouter(data: unknown): Finding[] {
+  const service = valueAt(data, 'router', 'service') ?? 'ClusterIP';
+  if (service !== 'ClusterIP') return [];
+  const why = 'a ClusterIP has no port on the nodes';
+  return [
+    ...refused(data, ['router'], ['nodePort'], why),
+    ...refused(data, ['router', 'tls'], ['nodePort'], why),
+  ];
+}
+
+function aboutDatabase(data: unknown): Finding[] {
+  const topology = valueAt(data, 'database', 'topology');
+  if (topology === 'external') return aboutExternal(data);
+  if (topology !== 'single') return [];
+  return [
+    ...refused(data, ['database'], ['url'], 'only topology external has a URL'),
+    ...aboutDefaultName(data),
+  ];
+}
+
+/** Keys of a server that Holdfast runs. */
+const OF_OWN_SERVER = ['name', 'memory', 'storage', 'storageClass', 'existingSecret', 'resources'];
+
+function aboutExternal(data: unknown): Finding[] {
+  const why = 'with topology external the server is your own';
+  const findings = refused(data, ['database'], OF_OWN_SERVER, why);
+  if (valueAt(data, 'database', 'url') !== undefined) return findings;
   const expected = 'the source of the URL, for example url: { from: DATABASE_URL }';
   return [
     ...findings,
@@ -73,11 +152,12 @@ function aboutExternal(database: unknown): Finding[] {
   ];
 }
 
-function refused(database: unknown, keys: readonly string[], why: string): Finding[] {
+/** A finding for each of `keys` that stands in the map at `path`. */
+function refused(data: unknown, path: readonly string[], keys: readonly string[], why: string): Finding[] {
   return keys
-    .filter((key) => valueAt(database, key) !== undefined)
+    .filter((key) => valueAt(data, ...path, key) !== undefined)
     .map((key) => ({
-      path: ['database', key],
+      path: [...path, key],
       part: 'key',
       message: `remove it: ${why}`,
       expected: 'no such key',

@@ -16,7 +16,7 @@ function init(facts: Partial<FolderFacts>): App {
   return parseApp(initFile({ ...EMPTY, ...facts }), 'holdfast.yaml');
 }
 
-function commands(app: App): Record<string, string> {
+function commands(app: App): Record<string, string | undefined> {
   return Object.fromEntries(app.services.map(({ name, run }) => [name, run]));
 }
 
@@ -101,6 +101,7 @@ test('the name comes from the package without its scope, else from the folder', 
   assert.equal(init({ package: packageOf({ name: '@acme/Web_Shop' }) }).name, 'web-shop');
   assert.equal(init({ folderName: 'Größe & Gewicht 2' }).name, 'gro-e-gewicht-2');
   assert.equal(init({ folderName: '日本' }).name, 'app');
+  assert.equal(init({ folderName: 'database' }).services[0]?.name, 'app');
   assert.equal(init({ folderName: 'mysql', migrationFolders: ['sql'] }).name, 'app-mysql');
 });
 
@@ -120,7 +121,20 @@ const odd = fc.oneof(
     'constructor',
     '__proto__',
   ),
-  fc.constantFrom('web', 'Web', 'login', 'my folder', "it's", '1', 'mysql', 'sys', 'src', 'login-2'),
+  fc.constantFrom(
+    'web',
+    'Web',
+    'login',
+    'my folder',
+    "it's",
+    '1',
+    'mysql',
+    'sys',
+    'src',
+    'router',
+    'database',
+    'login-2',
+  ),
 );
 const somePackage = fc.record(
   {

@@ -15,7 +15,10 @@ export function appJsonSchema(): object {
 export function knownKeys(path: readonly string[]): readonly string[] {
   let schema: unknown = appJsonSchema();
   for (const key of path) {
-    schema = valueAt(schema, 'properties', key) ?? valueAt(schema, 'additionalProperties');
+    schema =
+      valueAt(schema, 'properties', key) ??
+      valueAt(schema, 'additionalProperties') ??
+      valueAt(schema, 'items');
   }
   return keysOf(valueAt(schema, 'properties'));
 }

@@ -15,42 +15,14 @@ interface NotBuilt {
 }
 
 const NOT_BUILT: readonly NotBuilt[] = [
-  {
-    path: 'services.*.image',
-    word: 'on this machine a service is started by `run`',
-    instead: 'run',
-  },
-  { path: 'services.*.resources', word: 'on this machine a process takes what it needs' },
-  {
-    path: 'services.*.stateful.handoff',
-    word: 'sessions stay where they are until they end or `drain` is over',
-  },
-  ...['cookie', 'query', 'path'].map((source) => ({
-    path: `services.*.stateful.key.${source}`,
-    word: 'a user is named by a request header, `header`',
-    instead: 'header',
-  })),
-  {
-    path: 'services.*.stateful.table',
-    values: ['maglev', 'ring', 'rendezvous'],
-    word: 'the table is `steady`',
-    instead: 'steady',
-  },
   { path: 'services.*.instances.sessions', word: 'set the number with `min` and `holdfast scale`' },
-  { path: 'services.*.instances.cpu', word: 'set the number with `min` and `holdfast scale`' },
-  { path: 'router.instances', word: 'on this machine there is one router' },
-  { path: 'router.tls', word: 'the router speaks plain HTTP; put a server with TLS before it' },
-  { path: 'router.service', word: 'it is for a cluster; on this machine use `host` and `port`' },
-  { path: 'router.ingress', word: 'it is for a cluster; on this machine use `host` and `port`' },
   { path: 'database.instances', word: 'topology `single` is one server' },
-  { path: 'database.storage', word: 'on this machine the data may fill the disk' },
   {
     path: 'database.topology',
     values: ['replication', 'galera'],
     word: 'use `single`, or `external` for your own server',
     instead: 'single',
   },
-  { path: 'migrations.image', word: 'on this machine migrations come from the folder `path`' },
   { path: 'ledger', word: 'remove it' },
 ];
 

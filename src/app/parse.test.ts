@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { UserError } from './failure.ts';
 import { FileError } from './file-error.ts';
-import { parseApp } from './parse.ts';
+import { appFromData, parseApp } from './parse.ts';
 
 /** The problems of a text as they are printed, without the file's name. */
 function problemsOf(text: string): string[] {
@@ -51,8 +52,10 @@ test('the smallest file has every default', () => {
       },
     ],
     routes: [{ path: '/', service: 'web' }],
-    router: { host: '127.0.0.1', port: 8080 },
+    router: { host: '127.0.0.1', port: 8080, instances: 2, service: 'ClusterIP' },
     logs: { size: 10 * 2 ** 20 },
+    smoke: [],
+    paused: false,
   });
 });
 
@@ -95,23 +98,136 @@ logs: { size: 1M }
       G: { kind: 'service', service: 'web', key: 'G' },
     },
     health: { ready: '/login/ready', live: '/live', start: 60_000 },
-    stateful: { key: { header: 'x-user' }, table: 'steady', idle: 3_600_000, drain: 500 },
+    stateful: {
+      key: { kind: 'header', name: 'x-user' },
+      table: 'steady',
+      idle: 3_600_000,
+      drain: 500,
+      warmup: 0,
+      handoff: false,
+    },
     instances: { min: 20, max: 20 },
     stop: 5_000,
   });
   assert.deepEqual(app.services[1]?.stateful, {
-    key: { header: 'x-user' },
+    key: { kind: 'header', name: 'x-user' },
     table: 'steady',
     idle: 900_000,
     drain: 600_000,
+    warmup: 0,
+    handoff: false,
   });
   assert.deepEqual(
     app.routes.map(({ path }) => path),
     ['/login', '/log', '/'],
   );
-  assert.deepEqual(app.database, { topology: 'single', name: 'my_shop', memory: 2 ** 30 });
+  assert.deepEqual(app.database, {
+    topology: 'single',
+    name: 'my_shop',
+    memory: 2 ** 30,
+    storage: 10 * 2 ** 30,
+  });
   assert.deepEqual([app.migrations, app.logs], [{ path: './migrations' }, { size: 1_000_000 }]);
-  assert.deepEqual(app.router, { host: '0.0.0.0', port: 0 });
+  assert.deepEqual(app.router, { host: '0.0.0.0', port: 0, instances: 2, service: 'ClusterIP' });
+});
+
+test('the keys of a cluster are understood beside those of a machine', () => {
+  const text = `
+name: shop
+services:
+  web:
+    image: registry.example:5000/shop/web:1.4.0@sha256:0123456789abcdef
+    resources: { cpu: 250m, memory: 256Mi }
+    instances: { min: 2, max: 10, cpu: 70%, memory: 100% }
+  quick: { image: quick, run: node quick.js, instances: { cpu: 5%, memory: 80% }, resources: { cpu: "1.5" } }
+routes: { /: web, /quick: quick }
+router:
+  instances: 3
+  service: NodePort
+  nodePort: 30080
+  ingress: { host: shop.example, class: nginx, tls: shop-tls }
+  resources: { memory: 64Mi }
+database: { topology: single, storage: 1Gi, storageClass: fast, existingSecret: own, resources: { cpu: "2" } }
+migrations: { image: registry.example/shop/migrations }
+paused: true
+smoke:
+  - path: /
+  - { method: POST, path: /quick?a=b, headers: { x-user: ann }, body: '{}', status: 201 }
+`;
+  const app = parseApp(text, 'holdfast.yaml');
+  const [web, quick] = app.services;
+  assert.equal(web?.run, undefined);
+  assert.equal(web?.image, 'registry.example:5000/shop/web:1.4.0@sha256:0123456789abcdef');
+  assert.deepEqual(web.resources, { cpu: 250, memory: 2 ** 28 });
+  assert.deepEqual(web.instances, { min: 2, max: 10, cpu: 70, memory: 100 });
+  assert.deepEqual([quick?.run, quick?.image], ['node quick.js', 'quick']);
+  assert.deepEqual(app.router, {
+    host: '127.0.0.1',
+    port: 8080,
+    instances: 3,
+    service: 'NodePort',
+    nodePort: 30_080,
+    ingress: { host: 'shop.example', class: 'nginx', tls: 'shop-tls' },
+    resources: { memory: 2 ** 26 },
+  });
+  assert.deepEqual(app.database, {
+    topology: 'single',
+    name: 'shop',
+    memory: 2 ** 27,
+    storage: 2 ** 30,
+    storageClass: 'fast',
+    existingSecret: 'own',
+    resources: { cpu: 2_000 },
+  });
+  assert.deepEqual(app.migrations, {
+    path: './migrations',
+    image: 'registry.example/shop/migrations',
+  });
+  assert.equal(app.paused, true);
+  assert.deepEqual(app.smoke, [
+    { method: 'GET', path: '/', headers: {}, status: 200 },
+    { method: 'POST', path: '/quick?a=b', headers: { 'x-user': 'ann' }, body: '{}', status: 201 },
+  ]);
+});
+
+test('a number of instances by load has an amount that its percentage is of', () => {
+  const resources = (more: string): unknown =>
+    parseApp(withService(...more.split('\n')), 'x').services[0]?.resources;
+  assert.deepEqual(resources('instances: { cpu: 70% }'), { cpu: 100 });
+  assert.deepEqual(resources('instances: { cpu: 70%, memory: 80% }\nresources: { cpu: "1" }'), {
+    cpu: 1_000,
+    memory: 2 ** 28,
+  });
+  assert.equal(resources('resources: {}'), undefined);
+});
+
+test('the names of a service and its application fit into the names of a cluster', () => {
+  const named = (app: number, service: number): string =>
+    `name: ${'a'.repeat(app)}\nservices: { ${'s'.repeat(service)}: { run: x } }`;
+  assert.deepEqual(problemsOf(named(23, 22)), []);
+  assert.deepEqual(problemsOf(named(5, 40)), []);
+  assertProblem(
+    named(6, 40),
+    `2:13  services.${'s'.repeat(40)}: this name and that of the application have 46 characters together`,
+  );
+});
+
+test('plain data is judged as a file is, without places', () => {
+  const data = { name: 'shop', services: { web: { image: 'web', stop: '5s' } } };
+  assert.deepEqual(appFromData(data), parseApp(JSON.stringify(data), 'x'));
+  assert.throws(
+    () => appFromData({ ...data, paused: 'no', smoke: [{ path: 'x' }], routes: { '/': 'wbe' } }),
+    (error) => {
+      assert.ok(error instanceof UserError);
+      assert.deepEqual(error.message.split('\n').toSorted(), [
+        'paused: expected true or false; found "no"',
+        'routes./: there is no service "wbe"; did you mean "web"?',
+        'smoke.0.path: expected a path that begins with /; found "x"',
+      ]);
+      return true;
+    },
+  );
+  assert.throws(() => appFromData(undefined), UserError);
 });
 
 test('an external database has its URL and nothing else', () => {
@@ -150,7 +266,7 @@ volumes: []`;
     '8:10  services.web.run: expected the command that starts one instance; found the number 12',
     '9:19  routes./login: there is no service "logni"; did you mean "login"?',
     '10:17  router.port: expected a whole number from 0 to 65535; found "8080"',
-    '11:1  volumes: unknown key; expected one of name, services, routes, router, database, migrations, logs',
+    '11:1  volumes: unknown key; expected one of name, services, routes, router, database, migrations, logs, smoke, paused',
   ]);
 });
 
@@ -166,7 +282,7 @@ test('a problem is also data', () => {
           column: 18,
           path: 'services.web.instances.mni',
           message: 'unknown key; did you mean "min"?',
-          expected: 'one of min, max',
+          expected: 'one of min, max, cpu, memory',
           nearest: 'min',
         },
       ]);
@@ -176,11 +292,14 @@ test('a problem is also data', () => {
 });
 
 test('a missing key is placed at its parent', () => {
-  assertProblem('name: shop\nservices:\n  web: {}', '3:3  services.web.run: missing');
+  assertProblem(
+    'name: shop\nservices:\n  web: {}',
+    '3:8  services.web: expected run, how a machine starts it, or image, what a cluster starts it from; found an',
+  );
   assertProblem('\nservices: { web: { run: x } }', '2:1  name: missing');
   assertProblem(
     withService('stateful: { idle: 5m }'),
-    '5:5  services.web.stateful.key: missing; expected a map with header',
+    '5:5  services.web.stateful.key: missing; expected a map with exactly one of header, cookie, query, path; assign only beside cookie',
   );
 });
 
@@ -225,6 +344,32 @@ test('each key is judged by itself', () => {
       withService('stateful: { key: { header: "x user" } }'),
       '5:32  services.web.stateful.key.header: expected',
     ],
+    ...[
+      '{}',
+      '{ header: x-user, cookie: sid }',
+      '{ cookie: sid, path: 1 }',
+      '{ header: x-user, assign: true }',
+      '{ assign: true }',
+    ].map((key): [string, string] => [
+      withService(`stateful: { key: ${key} }`),
+      '5:22  services.web.stateful.key: expected exactly one of header, cookie, query, path; assign only beside cookie',
+    ]),
+    [
+      withService('stateful: { key: { cookie: "a;b" } }'),
+      '5:32  services.web.stateful.key.cookie: expected the name of a cookie: letters, digits, -, _ and .',
+    ],
+    [
+      withService('stateful: { key: { query: "" } }'),
+      '5:31  services.web.stateful.key.query: expected the name of a parameter',
+    ],
+    [
+      withService('stateful: { key: { path: 0 } }'),
+      '5:30  services.web.stateful.key.path: expected a whole number from 1 to 20',
+    ],
+    [
+      withService('stateful: { key: { cookie: sid, assign: 1 } }'),
+      '5:45  services.web.stateful.key.assign: expected true or false',
+    ],
     [withTop('routes: { /login/: web }'), '5:11  routes./login/: this name cannot be used'],
     [withTop('routes: { /a/../b: web }'), '5:11  routes."/a/../b": this name cannot be used'],
     [withTop('routes: {}'), '5:9  routes: expected at least one route; found an empty map'],
@@ -242,6 +387,58 @@ test('each key is judged by itself', () => {
     [
       'name: mysql\nservices: { web: { run: x } }\ndatabase: { topology: single }',
       '3:1  database.name: missing',
+    ],
+    ['name: shop\nservices: { router: { run: x } }', '2:13  services.router: this name cannot be used'],
+    [withService('image: a b'), '5:12  services.web.image: expected the name of an image'],
+    [withService('resources: { cpu: 1 }'), '5:23  services.web.resources.cpu: expected an amount of CPU'],
+    [withService('resources: { cpu: 0m }'), '5:23  services.web.resources.cpu: expected an amount of CPU'],
+    [withService('resources: { memory: 256 }'), '5:26  services.web.resources.memory: expected a size'],
+    [withService('instances: { cpu: 70 }'), '5:23  services.web.instances.cpu: expected a percentage'],
+    [
+      withService('stateful: { key: { header: x }, table: ring, handoff: true }'),
+      '5:44  services.web.stateful.table: expected steady: with handoff',
+    ],
+    [
+      withService('stateful: { key: { header: x }, warmup: 1m, table: ring }'),
+      '5:37  services.web.stateful.warmup: remove it: only the table steady',
+    ],
+    [
+      withService('stateful: { key: { header: x }, warmup: 1m, handoff: true }'),
+      '5:37  services.web.stateful.warmup: remove it: with handoff',
+    ],
+    [withService('instances: { cpu: 0% }'), '5:23  services.web.instances.cpu: expected a percentage'],
+    [withService('instances: { memory: 101% }'), '5:26  services.web.instances.memory: expected a percent'],
+    [
+      withService('stateful: { key: { header: x } }', 'instances: { cpu: 70% }'),
+      '6:18  services.web.instances.cpu: remove it: the instances of a stateful service',
+    ],
+    [
+      withTop('router: { service: Nodeport }'),
+      '5:20  router.service: expected ClusterIP, NodePort or LoadBalancer, found "Nodeport"; did you mean',
+    ],
+    [withTop('router: { nodePort: 30080 }'), '5:11  router.nodePort: remove it: a ClusterIP has no port'],
+    [
+      withTop('router: { tls: { secret: x, nodePort: 30443 } }'),
+      '5:29  router.tls.nodePort: remove it: a ClusterIP has no port',
+    ],
+    [withTop('router: { ingress: {} }'), '5:11  router.ingress.host: missing; expected the name of a host'],
+    [
+      withTop('database: { topology: external, url: { from: X }, storage: 1Gi }'),
+      '5:51  database.storage: remove it',
+    ],
+    [
+      withTop('database: { topology: single }', 'migrations: { image: a, configMap: b }'),
+      '6:13  migrations: expected image or configMap, not both',
+    ],
+    [withTop('paused: "yes"'), '5:9  paused: expected true or false; found "yes"'],
+    [withTop('smoke: { path: / }'), '5:8  smoke: expected a list of at most 20 requests; found a map'],
+    [withTop('smoke: [{ path: / }, { path: x }]'), '5:30  smoke.1.path: expected a path that begins with /'],
+    [withTop('smoke:', '- path: /', '  stat: 200'), '7:3  smoke.0.stat: unknown key; did you mean "status"?'],
+    [withTop('smoke: [{}]'), '5:9  smoke.0.path: missing; expected a path'],
+    [withTop('smoke: [{ path: /, method: get }]'), '5:28  smoke.0.method: expected GET, HEAD'],
+    [
+      withTop('smoke: [{ path: /, headers: { a: "b\\r\\nc: d" } }]'),
+      '5:34  smoke.0.headers.a: expected text of one line; found text',
     ],
     ['name: shop\nservices: { 1web: { run: x } }', '2:13  services.1web: this name cannot be used'],
   ];
@@ -281,37 +478,13 @@ test('references lead to a variable and never in a circle', () => {
 
 test('what is designed but not built is refused with a word of its own', () => {
   const cases: [text: string, path: string, word: string][] = [
-    ['name: a\nservices: { web: { image: x } }', 'services.web.image', 'a service is started by `run`'],
-    [withService('resources: { cpu: 1 }'), 'services.web.resources', 'a process takes'],
-    [withService('stateful: { key: { cookie: x } }'), 'services.web.stateful.key.cookie', 'a request header'],
-    [
-      withService('stateful: { key: { header: x }, table: ring }'),
-      'services.web.stateful.table',
-      'is `steady`',
-    ],
-    [
-      withService('stateful: { key: { header: x }, handoff: true }'),
-      'services.web.stateful.handoff',
-      'sessions stay',
-    ],
     [withService('instances: { sessions: 9 }'), 'services.web.instances.sessions', 'holdfast scale'],
-    [withService('instances: { cpu: 70% }'), 'services.web.instances.cpu', 'holdfast scale'],
-    ...['instances', 'tls', 'service', 'ingress'].map((key): [string, string, string] => [
-      withTop(`router: { ${key}: x }`),
-      `router.${key}`,
-      'not built yet',
-    ]),
     [
       withTop('database: { topology: galera }'),
       'database.topology',
       '`galera` is not built yet: use `single`',
     ],
-    [withTop('database: { topology: single, storage: 1Gi }'), 'database.storage', 'fill the disk'],
-    [
-      withTop('database: { topology: single }', 'migrations: { image: x }'),
-      'migrations.image',
-      'folder `path`',
-    ],
+    [withTop('database: { topology: single, instances: 3 }'), 'database.instances', 'one server'],
     [withTop('ledger: { store: database }'), 'ledger', 'not built yet'],
   ];
   for (const [text, path, word] of cases) {
@@ -333,6 +506,8 @@ test('no message shows the value of a variable or a URL', () => {
     ...secrets.map((secret) => withService(`env: { A: ${secret} }`)),
     withTop('database: { topology: external, url: hunter2 }'),
     withTop('database: { topology: external, url: { value: [hunter2] } }'),
+    withTop('smoke: [{ path: /, body: [hunter2] }]'),
+    withTop('smoke: [{ path: /, headers: { a: "hunter2\\n" } }]'),
   ];
   for (const text of texts) {
     const problems = problemsOf(text);
@@ -431,4 +606,14 @@ test('whatever the text, there is an application or a list of problems with plac
     }),
     { numRuns: 2000 },
   );
+});
+
+test('a user is named by a header, a cookie, a parameter or a segment of the path', () => {
+  const keyOf = (key: string): unknown =>
+    parseApp(withService(`stateful: { key: ${key} }`), 'holdfast.yaml').services[0]?.stateful?.key;
+  assert.deepEqual(keyOf('{ header: X-User }'), { kind: 'header', name: 'x-user' });
+  assert.deepEqual(keyOf('{ cookie: __Host-sid }'), { kind: 'cookie', name: '__Host-sid', assign: false });
+  assert.deepEqual(keyOf('{ cookie: sid, assign: true }'), { kind: 'cookie', name: 'sid', assign: true });
+  assert.deepEqual(keyOf('{ query: user.id }'), { kind: 'query', name: 'user.id' });
+  assert.deepEqual(keyOf('{ path: 2 }'), { kind: 'path', segment: 2 });
 });

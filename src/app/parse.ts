@@ -3,6 +3,7 @@
  * read, not even those that the text names.
  */
 import { disagreements } from './agreement.ts';
+import { UserError } from './failure.ts';
 import { FileError, formatPath } from './file-error.ts';
 import type { Problem } from './file-error.ts';
 import type { Finding } from './finding.ts';
@@ -23,15 +24,31 @@ export function parseApp(text: string, fileName: string): App {
   const textProblems = yaml.problems.map((problem) => ({ file: fileName, path: '', ...problem }));
   if (yaml.data === undefined) throw new FileError(inOrder(textProblems));
 
-  const result = appFileSchema.safeParse(yaml.data);
-  const findings = [
-    ...(result.success ? [] : schemaFindings(result.error.issues, yaml.data)),
-    ...disagreements(yaml.data),
-    ...badReferences(yaml.data),
-  ];
+  const { app, findings } = judge(yaml.data);
   const problems = [...textProblems, ...findings.map((finding) => locate(finding, yaml, fileName))];
-  if (!result.success || problems.length > 0) throw new FileError(inOrder(problems));
-  return toApp(result.data);
+  if (app === undefined || problems.length > 0) throw new FileError(inOrder(problems));
+  return app;
+}
+
+/**
+ * The application that plain data describes which is no text of a file, such as the spec of an App.
+ * Throws a `UserError` with a line for each problem: `services.web.stop: expected ...`.
+ */
+export function appFromData(data: unknown): App {
+  const { app, findings } = judge(data);
+  if (app !== undefined && findings.length === 0) return app;
+  const lines = findings.map(({ path, message }) => `${formatPath(path)}: ${message}`);
+  throw new UserError([...new Set(lines)].join('\n'));
+}
+
+function judge(data: unknown): { app?: App; findings: readonly Finding[] } {
+  const result = appFileSchema.safeParse(data);
+  const findings = [
+    ...(result.success ? [] : schemaFindings(result.error.issues, data)),
+    ...disagreements(data),
+    ...badReferences(data),
+  ];
+  return result.success && findings.length === 0 ? { app: toApp(result.data), findings } : { findings };
 }
 
 function locate(finding: Finding, yaml: YamlText, file: string): Problem {

@@ -13,14 +13,22 @@ export function keysOf(value: unknown): readonly string[] {
   return entriesOf(value).map(([key]) => key);
 }
 
-/** What stands at the end of `path`; undefined if nothing does. */
+/** What stands at the end of `path`, in which a place in a list is a number; undefined if nothing does. */
 export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   let current = value;
   for (const key of path) {
-    if (!isMap(current) || !Object.hasOwn(current, key)) return undefined;
-    current = current[key];
+    current = Array.isArray(current) ? current[indexOf(key)] : ownValue(current, key);
   }
   return current;
+}
+
+function ownValue(value: unknown, key: string): unknown {
+  return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+/** The place in a list that `key` names; -1 if it names none. */
+export function indexOf(key: string): number {
+  return /^\d+$/.test(key) ? Number(key) : -1;
 }
 
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -3,7 +3,8 @@
  * `holdfast.yaml`. Pure. Every name it gives fits the schema, whatever folders and packages are called.
  */
 import { defaultDatabaseName } from './agreement.ts';
-import { isFreeDatabaseName } from './schema.ts';
+import { isFreeDatabaseName } from './database-schema.ts';
+import { PART_NAMES } from './service-schema.ts';
 
 /** The parts of a `package.json` that tell how a program is started. */
 export interface PackageFacts {
@@ -89,6 +90,9 @@ function appName(facts: FolderFacts): string {
   return isFreeDatabaseName(defaultDatabaseName(name)) ? name : `app-${name}`;
 }
 
+/** Half of what the name of the application and that of a service may have together. */
+const LONGEST_NAME = 22;
+
 /** A valid name as near as possible; undefined if no letter is left. */
 function toLabel(text: string): string | undefined {
   const label = text
@@ -97,7 +101,7 @@ function toLabel(text: string): string | undefined {
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^[^a-z]+/, '')
-    .slice(0, 40)
+    .slice(0, LONGEST_NAME)
     .replace(/-+$/, '');
   return label === '' ? undefined : label;
 }
@@ -109,7 +113,8 @@ function servicesOf(facts: FolderFacts, appName: string): [ServiceGuess, ...Serv
   );
   if (first !== undefined && others.length > 0) return withDistinctNames([first, ...others]);
   if (own === undefined && first !== undefined) return [first];
-  return [own === undefined ? { name: appName } : { name: appName, run: own }];
+  const name = PART_NAMES.includes(appName) ? 'app' : appName;
+  return [own === undefined ? { name } : { name, run: own }];
 }
 
 /** In a program that starts by itself, folders with just an index file are its modules. */
@@ -119,7 +124,8 @@ function subfolderService(
 ): ServiceGuess[] {
   const base = folder.path.split('/').at(-1) ?? '';
   const name = toLabel(base);
-  if (name === undefined || NOT_SERVICES.has(base) || !isPlainPath(folder.path)) return [];
+  if (name === undefined || PART_NAMES.includes(name) || NOT_SERVICES.has(base) || !isPlainPath(folder.path))
+    return [];
   if (rootStarts && folder.package === undefined) return [];
   const run = commandIn(folder.path, folder);
   return run === undefined ? [] : [{ name, run }];
@@ -161,7 +167,7 @@ function withDistinctNames(
 function freeName(name: string, taken: ReadonlySet<string>): string {
   if (!taken.has(name)) return name;
   for (let count = 2; ; count += 1) {
-    const numbered = `${name.slice(0, 34)}-${count}`;
+    const numbered = `${name.slice(0, LONGEST_NAME - 6)}-${count}`;
     if (!taken.has(numbered)) return numbered;
   }
 }

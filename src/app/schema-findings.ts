@@ -71,9 +71,11 @@ function wrongValueMessage(path: readonly string[], expected: string, found: unk
   return `expected ${expected}; found ${describeFound(found, mayBeSecret(path))}`;
 }
 
-/** Values of variables and the database's URL are never shown. */
+/** Values of variables, the database's URL, headers and bodies are never shown. */
 function mayBeSecret(path: readonly string[]): boolean {
-  return (path[0] === 'services' && path[2] === 'env') || (path[0] === 'database' && path[1] === 'url');
+  const [top, second, third] = path;
+  if (top === 'smoke') return third === 'headers' || third === 'body';
+  return (top === 'services' && third === 'env') || (top === 'database' && second === 'url');
 }
 
 /** Whether `finding` would go away if the wrong key `cause` were mended. */

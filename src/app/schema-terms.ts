@@ -3,7 +3,16 @@
  * "expected ..." whichever of its rules is broken.
  */
 import { z } from 'zod';
-import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './units.ts';
+import {
+  CPU_PATTERN,
+  DURATION_PATTERN,
+  parseCpu,
+  parseDuration,
+  parsePercent,
+  parseSize,
+  PERCENT_PATTERN,
+  SIZE_PATTERN,
+} from './units.ts';
 
 /** Linux takes at most 128 KiB for one variable of a process, its name included. */
 const LONGEST_VARIABLE = 100_000;
@@ -25,6 +34,23 @@ export function text(error: string, rule: { pattern?: RegExp; longest?: number }
   return rule.pattern === undefined ? bounded : bounded.regex(rule.pattern, { error });
 }
 
+/** How many entries a map may have; a cluster bounds the cost of its checks by it. */
+export const MOST_ENTRIES = 200;
+
+/** A map from names to values with at least `least` entries. */
+export function mapOf<Value extends z.ZodType>(
+  names: z.ZodString,
+  values: Value,
+  words: { readonly error: string; readonly least?: number; readonly tooFew?: string },
+): z.ZodRecord<z.ZodString, Value> {
+  const { error, least = 0, tooFew = error } = words;
+  return z
+    .record(names, values, { error })
+    .refine((map) => Object.keys(map).length >= least, { error: tooFew })
+    .refine((map) => Object.keys(map).length <= MOST_ENTRIES, { error: `at most ${MOST_ENTRIES} entries` })
+    .meta({ ...(least === 0 ? {} : { minProperties: least }), maxProperties: MOST_ENTRIES });
+}
+
 /** A whole number within bounds. */
 export function wholeNumber(least: number, most: number, of = ''): z.ZodInt {
   const error = `a whole number${of === '' ? '' : ` of ${of}`} from ${least} to ${most}`;
@@ -39,11 +65,28 @@ export function duration(least: string, most: string, initial: string): z.ZodPre
 
 /** A size, in bytes once parsed; the bounds and the initial value are written as in the file. */
 export function size(least: string, most: string, initial: string): z.ZodPrefault<QuantitySchema> {
-  const rule = { pattern: SIZE_PATTERN, parse: parseSize, least, most };
-  return quantity(`a size from ${least} to ${most} such as ${initial}`, rule).prefault(initial);
+  return sizeWithin(least, most, initial).prefault(initial);
 }
 
-type QuantitySchema = z.ZodPipe<z.ZodString, z.ZodTransform<number, string>>;
+/** A size as in `size`, without an initial value. */
+export function sizeWithin(least: string, most: string, example: string): QuantitySchema {
+  const rule = { pattern: SIZE_PATTERN, parse: parseSize, least, most };
+  return quantity(`a size from ${least} to ${most} such as ${example}`, rule);
+}
+
+/** An amount of CPU, in thousandths of a core once parsed. */
+export function cpuAmount(least: string, most: string): QuantitySchema {
+  const rule = { pattern: CPU_PATTERN, parse: parseCpu, least, most };
+  return quantity(`an amount of CPU from ${least} to ${most} such as 250m, or "1" with quotes`, rule);
+}
+
+/** A whole percentage, a number once parsed. */
+export function percent(example: string): QuantitySchema {
+  const rule = { pattern: PERCENT_PATTERN, parse: parsePercent, least: '1%', most: '100%' };
+  return quantity(`a percentage from 1% to 100% such as ${example}`, rule);
+}
+
+export type QuantitySchema = z.ZodPipe<z.ZodString, z.ZodTransform<number, string>>;
 
 function quantity(
   error: string,
@@ -67,6 +110,33 @@ export const label = text('a name of at most 40 lower-case letters, digits and -
 /** As POSIX shells know them. */
 export const variableName = text('a variable name: letters, digits and _', {
   pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
+  longest: 250,
 });
+
+/** As Kubernetes names most objects (RFC 1123 subdomain). */
+export function objectName(error: string): z.ZodString {
+  return text(error, { pattern: /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, longest: 253 });
+}
+
+export const imageName = text('the name of an image such as registry.example/shop/web:1.4.0', {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/,
+  longest: 500,
+});
+
+// No control character and no space: it is sent in a request line.
+export const httpPath = text('a path that begins with /', { pattern: /^\/[!-~]*$/, longest: 1000 });
+
+export const headerName = text('the name of a request header', {
+  pattern: /^[A-Za-z][A-Za-z0-9-]*$/,
+  longest: 100,
+});
+
+/** The name of a cookie or of a parameter in a URL, which stands in the router's expressions. */
+export function plainName(of: string): z.ZodString {
+  return text(`the name of a ${of}: letters, digits, -, _ and .`, {
+    pattern: /^[A-Za-z0-9._-]+$/,
+    longest: 100,
+  });
+}
 
 export const filePath = text('a path', { pattern: /./, longest: 4096 });

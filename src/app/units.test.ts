@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { parseDuration, parseSize } from './units.ts';
+import { parseCpu, parseDuration, parsePercent, parseSize } from './units.ts';
 
 test('durations become milliseconds', () => {
   assert.deepEqual(
@@ -15,6 +15,14 @@ test('sizes become bytes, with powers of 1024 or of 1000', () => {
     ['64Ki', '10Mi', '1Gi', '64k', '10M', '1G'].map(parseSize),
     [65_536, 10_485_760, 1_073_741_824, 64_000, 10_000_000, 1_000_000_000],
   );
+});
+
+test('CPU becomes thousandths of a core, a percentage its number', () => {
+  assert.deepEqual(['250m', '1', '1.5', '0.001', '64'].map(parseCpu), [250, 1_000, 1_500, 1, 64_000]);
+  assert.deepEqual(['1%', '70%', '100%'].map(parsePercent), [1, 70, 100]);
+  for (const text of ['', '1 ', '.5', '1.', '1.5m', '1e3', '-1', '1M', '1core', '0.0001'])
+    assert.ok(Number.isNaN(parseCpu(text)), text);
+  for (const text of ['', '70', '70 %', '7.5%', '-1%']) assert.ok(Number.isNaN(parsePercent(text)), text);
 });
 
 test('a text without a known unit is no quantity', () => {

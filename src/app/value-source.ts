@@ -1,6 +1,6 @@
 /** Where the values of variables come from: a map with exactly one source, told by its key. */
 import { z } from 'zod';
-import { filePath, label, text, variableName, wholeNumber } from './schema-terms.ts';
+import { filePath, label, objectName, text, variableName, wholeNumber } from './schema-terms.ts';
 
 const withKey = { required: ['secret', 'key'] };
 
@@ -22,7 +22,7 @@ const sourceShape = {
     .describe('The value itself; for what is no secret.'),
   from: variableName.optional().describe('The variable of the calling shell that has the value.'),
   file: filePath.optional().describe('The file that has the value, relative to the folder of this file.'),
-  secret: text('the name of a secret', { pattern: /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, longest: 253 })
+  secret: objectName('the name of a secret')
     .optional()
     .describe('The secret that has the value under `key`; on a machine the folder .holdfast/secrets/SECRET.'),
   key: text('a key: letters, digits, -, _ and .', {

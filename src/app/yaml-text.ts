@@ -3,8 +3,9 @@
  * of YAML is taken: one document, maps with names as keys, no anchors, aliases or tags. The words of the
  * YAML library are replaced where they could quote a value, which may be a secret.
  */
-import { isAlias, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import type { Document, Node, Pair } from 'yaml';
+import { indexOf } from './raw-value.ts';
 
 export interface Place {
   /** From 1. */
@@ -130,12 +131,19 @@ function offsetOf(root: unknown, path: readonly string[], part: 'key' | 'value')
   let value = root;
   let keyOffset = startOf(root) ?? 0;
   for (const name of path) {
-    const pair = findPair(value, name);
-    if (pair === undefined) return keyOffset;
-    keyOffset = startOf(pair.key) ?? keyOffset;
-    value = pair.value;
+    const child = childOf(value, name);
+    if (child === undefined) return keyOffset;
+    keyOffset = startOf(child.key) ?? keyOffset;
+    value = child.value;
   }
   return part === 'key' || isNothing(value) ? keyOffset : (startOf(value) ?? keyOffset);
+}
+
+/** What stands under a key of a map, or at a place of a list; there the value is its own key. */
+function childOf(parent: unknown, name: string): { key: unknown; value: unknown } | undefined {
+  if (!isSeq(parent)) return findPair(parent, name);
+  const value = parent.items[indexOf(name)];
+  return value === undefined ? undefined : { key: value, value };
 }
 
 /** The last of equal keys, whose value the data has. */

@@ -2,10 +2,10 @@
 import { UserError } from '../app/failure.ts';
 import type { Status } from '../controller/status.ts';
 import { requireStillRunning } from './control-client.ts';
-import { describeProblems, EXIT_FAILED, print, printJson } from './output.ts';
+import { follow } from './follow.ts';
+import { describeProblems, EXIT_FAILED, placeFlags, print, printJson } from './output.ts';
 import { isDecided, partsOf, Progress } from './progress.ts';
-import { follow } from './up.ts';
-import { clientOf, placeOf, requireRunning, type CommonOptions, type VerbContext } from './verb-context.ts';
+import { controlOf, requireRunning, type CommonOptions, type VerbContext } from './verb-context.ts';
 
 export interface ChangeOptions extends CommonOptions {
   /** False: only asks for it. */
@@ -43,21 +43,22 @@ export async function change(
   context: VerbContext,
   { path, body, about }: Wish,
 ): Promise<number> {
-  const client = await clientOf(await placeOf(options, context));
+  const client = await controlOf(options, context);
   let status = ((await client.post(path, body).catch(requireRunning)) as Status | null) ?? undefined;
   if (options.wait) {
     const progress = new Progress(context.stderr);
     const look = async (): Promise<Status | undefined> =>
       ((await client.get('/status').catch(requireStillRunning)) as Status | null) ?? undefined;
-    status = await follow(look, { progress, until: (s) => isDecided(s, about), quit: context.interrupted });
+    const until = (s: Status): boolean => isDecided(s, about);
+    status = await follow(look, { progress, until, quit: context.interrupted, pace: client.pace });
   }
   if (options.json === true) printJson(context, status);
   if (!options.wait || status === undefined || isDone(status, about)) return 0;
   if (context.interrupted.aborted) {
-    print(context, 'It goes on without you; see: holdfast status', 'stderr');
+    print(context, `It goes on without you; see: holdfast status${placeFlags(options)}`, 'stderr');
     return 0;
   }
-  print(context, describeProblems(status), 'stderr');
+  print(context, describeProblems(status, options), 'stderr');
   return EXIT_FAILED;
 }
 

@@ -23,6 +23,8 @@ export function requireStillRunning(error: unknown): never {
 }
 
 export interface ControlClient {
+  /** How often it is worth asking how things are; ms. */
+  readonly pace: number;
   get(path: string): Promise<unknown>;
   post(path: string, body?: unknown): Promise<unknown>;
 }
@@ -30,10 +32,12 @@ export interface ControlClient {
 /** How long an answer may take: to a question, and to a wish, of which ending everything is the longest; ms. */
 const QUESTION_TIMEOUT = 10_000;
 const WISH_TIMEOUT = 120_000;
+const PACE = 80;
 
 /** A client of the socket at `path`. Its calls throw NotRunning, UserError or OperationError. */
 export function controlClient(path: string): ControlClient {
   return {
+    pace: PACE,
     get: (target) => call(path, 'GET', target),
     post: (target, body = {}) => call(path, 'POST', target, body),
   };
@@ -61,7 +65,9 @@ async function exchange(
   const timeout = method === 'GET' ? QUESTION_TIMEOUT : WISH_TIMEOUT;
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const call = request({ socketPath, method, path, headers, timeout }, (response) => {
+    // A connection that was kept may be one that the controller closes just then, or of one that has ended.
+    const options = { socketPath, method, path, headers, timeout, agent: false };
+    const call = request(options, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text += chunk));
@@ -78,6 +84,6 @@ function describe(error: Error): Error {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR')
     return new NotRunning('not running');
-  if (code === 'ECONNRESET') return new ControllerLost({ cause: error });
+  if (code === 'ECONNRESET' || code === 'EPIPE') return new ControllerLost({ cause: error });
   return new OperationError(`the controller could not be asked: ${error.message}`, { cause: error });
 }

@@ -5,8 +5,14 @@ import { EXIT_TAKEN, print } from './output.ts';
 import { runApplication } from './running-application.ts';
 import type { CommonOptions, VerbContext } from './verb-context.ts';
 
+export interface ControllerOptions extends CommonOptions {
+  /** Look after all applications of the cluster that this pod is part of. */
+  readonly cluster?: boolean;
+}
+
 /** Runs until the application is ended by `down`, or by a signal to this process. */
-export async function controller(options: CommonOptions, context: VerbContext): Promise<number> {
+export async function controller(options: ControllerOptions, context: VerbContext): Promise<number> {
+  if (options.cluster === true) return (await import('./cluster-controller.ts')).clusterController(context);
   const { file, folder } = await loadApp(options.app, context.cwd);
   const running = await runApplication({ file, folder, state: stateFolder(folder), shell: context.env });
   if (running === undefined) {

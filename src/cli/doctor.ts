@@ -12,7 +12,7 @@ import { EXIT_FAILED, print, printJson } from './output.ts';
 import { painter, type Paint } from './render-status.ts';
 import type { CommonOptions, VerbContext } from './verb-context.ts';
 
-interface Finding {
+export interface Finding {
   readonly check: string;
   readonly ok: boolean;
   readonly found: string;
@@ -23,16 +23,23 @@ interface Finding {
 /** How long a program may take to say its version; ms. */
 const VERSION_TIMEOUT = 10_000;
 
-/** @returns 0 when `up` has all it needs, 1 otherwise */
+/** @returns 0 when `up`, or `deploy` on a cluster, has all it needs, 1 otherwise */
 export async function doctor(options: CommonOptions, context: VerbContext): Promise<number> {
-  const findings = [
+  const findings =
+    options.context === undefined
+      ? await machineFindings(options, context)
+      : await (await import('./cluster-doctor.ts')).clusterFindings(options, context);
+  if (options.json === true) printJson(context, findings);
+  else print(context, findings.map((finding) => renderFinding(finding, painter(context.stdout))).join('\n'));
+  return findings.every((finding) => finding.ok) ? 0 : EXIT_FAILED;
+}
+
+async function machineFindings(options: CommonOptions, context: VerbContext): Promise<Finding[]> {
+  return [
     nodeFinding(),
     ...(await Promise.all(programFindings(context))),
     ...(await appFindings(options, context)),
   ];
-  if (options.json === true) printJson(context, findings);
-  else print(context, findings.map((finding) => renderFinding(finding, painter(context.stdout))).join('\n'));
-  return findings.every((finding) => finding.ok) ? 0 : EXIT_FAILED;
 }
 
 function renderFinding({ check, ok, found, remedy }: Finding, paint: Paint): string {

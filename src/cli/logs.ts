@@ -18,6 +18,8 @@ export async function logs(
   options: LogsOptions,
   context: VerbContext,
 ): Promise<number> {
+  if (options.context !== undefined)
+    return (await import('./cluster-output.ts')).clusterLogs(about, options, context);
   const { state } = await placeOf(options, context);
   await checkStateVersion(state);
   const wants = (id: string): boolean =>

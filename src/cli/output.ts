@@ -1,6 +1,6 @@
 /** Printing: people get text, programs get JSON, each on a line of its own. */
-import type { Status } from '../controller/status.ts';
-import type { VerbContext } from './verb-context.ts';
+import type { ShownStatus } from './shown-status.ts';
+import type { CommonOptions, VerbContext } from './verb-context.ts';
 
 /** Exit codes: what failed although it was asked for correctly, and what the user can mend. */
 export const EXIT_FAILED = 1;
@@ -17,9 +17,22 @@ export function printJson(context: VerbContext, value: unknown): void {
 }
 
 /** What keeps an application from being ready, and where to look. */
-export function describeProblems(status: Status): string {
-  const lines = status.waiting.map(({ part, reason }) => `  ${part}: ${reason}`);
+export function describeProblems(status: ShownStatus, options: CommonOptions = {}): string {
+  const { problem = '' } = status;
+  const others = status.waiting.filter(({ reason }) => !problem.includes(reason));
+  const lines = others.map(({ part, reason }) => `  ${part}: ${reason}`);
   const failing = status.services.find((service) => service.ready < service.wanted)?.name;
   const next = failing === undefined ? 'holdfast status' : `holdfast logs ${failing}`;
-  return ['Not everything is ready:', ...lines, `See: ${next}`].join('\n');
+  return [
+    'Not everything is ready:',
+    ...(problem === '' ? [] : [problem]),
+    ...lines,
+    `See: ${next}${placeFlags(options)}`,
+  ].join('\n');
+}
+
+/** The flags by which another verb acts on the same place: ` --context prod --namespace shop`; empty on a machine. */
+export function placeFlags({ context, namespace }: CommonOptions): string {
+  if (context === undefined) return '';
+  return ` --context ${context}${namespace === undefined ? '' : ` --namespace ${namespace}`}`;
 }

@@ -2,9 +2,9 @@
  * Live progress: what each part waits for, how long it took, where it listens. On a terminal the lines
  * are drawn again in place; elsewhere each part is printed once it is there.
  */
-import type { Status } from '../controller/status.ts';
 import { LivePicture } from './live-picture.ts';
 import { duration, painter, type Paint } from './render-status.ts';
+import type { ShownStatus } from './shown-status.ts';
 
 interface PartProgress {
   readonly name: string;
@@ -14,7 +14,7 @@ interface PartProgress {
 }
 
 /** The parts of an application and how far each is. Pure. */
-export function partsOf(status: Status): PartProgress[] {
+export function partsOf(status: ShownStatus): PartProgress[] {
   const { database, migrations, router, services } = status;
   const reason = (part: string): string | undefined => status.waiting.find((w) => w.part === part)?.reason;
   const fixed = (name: string, done: boolean, text: string, state: string): PartProgress => ({
@@ -48,7 +48,8 @@ export function partsOf(status: Status): PartProgress[] {
       const others = status.waiting.filter(
         (w) => w.part === service.name || w.part.startsWith(`${service.name}-`),
       );
-      const addresses = service.instances.map((i) => `${i.id} ${i.address}`).join(', ');
+      const ready = service.instances.filter(({ state }) => state === 'ready');
+      const addresses = ready.map((i) => `${i.id} ${i.address}`).join(', ');
       return {
         name: service.name,
         done: service.wanted > 0 && others.length === 0 && service.ready >= service.wanted,
@@ -72,8 +73,9 @@ export function partsOf(status: Status): PartProgress[] {
  * Whether waiting longer will hardly change anything: all is ready, or each part (of `services`, when
  * given) is either done or failing, or something failed that all services wait for.
  */
-export function isDecided(status: Status, services?: readonly string[]): boolean {
+export function isDecided(status: ShownStatus, services?: readonly string[]): boolean {
   if (status.state !== 'failing') return status.state === 'ready';
+  if (status.problem !== undefined && services === undefined) return true;
   const parts = partsOf(status).filter(({ name }) => services === undefined || services.includes(name));
   const runs = status.services.some((s) => services?.includes(s.name) === true && s.instances.length > 0);
   const held = status.migrations.state === 'held' && !runs;
@@ -88,7 +90,8 @@ export class Progress {
   readonly #begun = Date.now();
   /** When each part was first seen done; ms since the epoch. */
   readonly #doneAt = new Map<string, number>();
-  readonly #said = new Map<string, string>();
+  /** Failures may alternate, as those of an image do that can't be had. */
+  readonly #said = new Map<string, Set<string>>();
   #frame = 0;
 
   constructor(stream: NodeJS.WriteStream) {
@@ -98,7 +101,7 @@ export class Progress {
   }
 
   /** Shows how things are now. */
-  show(status: Status | undefined): void {
+  show(status: ShownStatus | undefined): void {
     if (status === undefined) return;
     const parts = partsOf(status);
     for (const { name, done } of parts) {
@@ -130,8 +133,10 @@ export class Progress {
   /** Without a terminal: a part when it is done, and once for each failure. */
   #sayOnce(part: PartProgress): void {
     const said = part.done ? 'done' : part.failed ? part.text : undefined;
-    if (said === undefined || this.#said.get(part.name) === said) return;
-    this.#said.set(part.name, said);
+    const before = this.#said.get(part.name) ?? new Set();
+    if (said === undefined || before.has(said)) return;
+    // Whatever fails after it was done is news.
+    this.#said.set(part.name, part.done ? new Set([said]) : before.add(said));
     this.#stream.write(`${this.#line(part)}\n`);
   }
 }

@@ -177,7 +177,7 @@ function controlOf({ controller, machine, place }: Parts, end: RunningApplicatio
       await controller.restart(service);
       await controller.nextRound();
     },
-    explain: (service, key) => controller.explain(service, key),
+    explain: (question) => controller.explain(question),
     async migrate() {
       const { app } = await loadApp(place.file, place.folder);
       await platform.tryAgain();

@@ -16,6 +16,7 @@ import {
   requireStillRunning,
   type ControlClient,
 } from './control-client.ts';
+import { follow } from './follow.ts';
 import { describeProblems, EXIT_FAILED, EXIT_TAKEN, EXIT_USER, print, printJson } from './output.ts';
 import { isDecided, Progress } from './progress.ts';
 import { renderPlan } from './render-plan.ts';
@@ -40,7 +41,7 @@ interface Target extends ApplicationPlace {
 
 /** A controller makes little garbage: without a bound V8 lets its young generation grow to 50 MB. */
 const CONTROLLER_FLAGS = ['--max-semi-space-size=2'];
-/** How often progress is looked at; ms. */
+/** How often it is looked whether a controller answers; ms. */
 const LOOK_INTERVAL = 80;
 /** How long a controller that has the lock may take to answer; ms. */
 const CONTROLLER_TIMEOUT = 15_000;
@@ -80,7 +81,12 @@ async function foreground(
   const over = new AbortController();
   void running.ended.then(() => over.abort());
   const quit = AbortSignal.any([over.signal, context.interrupted]);
-  await follow(() => Promise.resolve(running.status()), { progress, until: isDecided, quit });
+  await follow(() => Promise.resolve(running.status()), {
+    progress,
+    until: isDecided,
+    quit,
+    pace: LOOK_INTERVAL,
+  });
   forget();
   const status = running.status();
   if (!quit.aborted && status !== undefined) {
@@ -106,7 +112,12 @@ async function upDetached(target: Target, options: UpOptions, context: VerbConte
   );
   const quit = AbortSignal.any([limit, context.interrupted, started.gone]);
   const progress = new Progress(context.stderr);
-  const status = await follow(() => statusOf(client), { progress, until: isDecided, quit });
+  const status = await follow(() => statusOf(client), {
+    progress,
+    until: isDecided,
+    quit,
+    pace: LOOK_INTERVAL,
+  });
   // Another `up` was faster with the lock: this one asks it instead.
   if (started.wasTaken()) return applyToRunning(target, options, context);
   if (started.gone.aborted) throw await started.why();
@@ -126,7 +137,7 @@ async function applyToRunning(target: Target, options: UpOptions, context: VerbC
   const quit = AbortSignal.any([limit, context.interrupted]);
   const look = async (): Promise<Status | undefined> =>
     ((await client.get('/status').catch(requireStillRunning)) as Status | null) ?? undefined;
-  const status = await follow(look, { progress, until: isDecided, quit });
+  const status = await follow(look, { progress, until: isDecided, quit, pace: LOOK_INTERVAL });
   if (status === undefined) throw new OperationError('the running application does not say how it is');
   if (options.json !== true)
     print(context, 'It runs already; what changed in the file is in force.', 'stderr');
@@ -143,27 +154,6 @@ function report(status: Status, options: UpOptions, context: VerbContext): numbe
 function announce(status: Status, options: UpOptions, context: VerbContext): void {
   if (options.json === true) printJson(context, status);
   else print(context, `\n${painter(context.stdout)('bold', status.url ?? 'no routes')}\n`);
-}
-
-interface Following {
-  readonly progress: Progress;
-  readonly until: (status: Status) => boolean;
-  readonly quit: AbortSignal;
-}
-
-/** Shows progress until it is decided; the last status, if there was one. */
-export async function follow(
-  look: () => Promise<Status | undefined>,
-  { progress, until, quit }: Following,
-): Promise<Status | undefined> {
-  let status: Status | undefined;
-  while (!quit.aborted) {
-    status = (await look()) ?? status;
-    progress.show(status);
-    if (status !== undefined && until(status)) break;
-    await sleep(LOOK_INTERVAL, undefined, { signal: quit }).catch(() => undefined);
-  }
-  return status;
 }
 
 interface StartedController {

@@ -24,6 +24,10 @@ export interface CommonOptions {
   /** A folder or a file; without it the nearest holdfast.yaml upward. */
   readonly app?: string;
   readonly json?: boolean;
+  /** A context of the kubeconfig, or `.` for the current one: acts on that cluster, not on this machine. */
+  readonly context?: string;
+  /** On a cluster; without it the context's own. */
+  readonly namespace?: string;
 }
 
 export interface Place {
@@ -32,9 +36,18 @@ export interface Place {
 }
 
 /** Where the application is, without reading its file: a file that is wrong must not keep it from being ended. */
-export async function placeOf({ app }: CommonOptions, { cwd }: VerbContext): Promise<Place> {
+export async function placeOf({ app, namespace }: CommonOptions, { cwd }: VerbContext): Promise<Place> {
+  if (namespace !== undefined)
+    throw new UserError('--namespace is for a cluster; name its context too: --context NAME, or --context .');
   const { folder } = await locateApp(app, cwd);
   return { folder, state: stateFolder(folder) };
+}
+
+/** A client of the application on this machine or, with a context, on a cluster. */
+export async function controlOf(options: CommonOptions, context: VerbContext): Promise<ControlClient> {
+  if (options.context === undefined) return clientOf(await placeOf(options, context));
+  const { clusterControl } = await import('./cluster-control.ts');
+  return clusterControl(options, context);
 }
 
 /** A client of the running application. Its calls throw NotRunning when there is none. */

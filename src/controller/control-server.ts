@@ -15,6 +15,15 @@ import type { Explanation } from '../routing/explain.ts';
 import type { NamedPhasePlan } from './plan.ts';
 import type { Status } from './status.ts';
 
+/** A question about a user. */
+export interface UserQuestion {
+  readonly key: string;
+  /** Needed when more than one service keeps sessions. */
+  readonly service: string | undefined;
+  /** Instances that are added (`+1`) or removed (`-login-2`), if that is asked too. */
+  readonly changes: readonly string[];
+}
+
 /** What can be asked of a running application. */
 export interface Control {
   status(): Status | undefined;
@@ -24,7 +33,7 @@ export interface Control {
   preview(shell: Readonly<Record<string, string>>): Promise<readonly NamedPhasePlan[]>;
   scale(counts: Readonly<Record<string, number>>): Promise<void>;
   restart(service: string): Promise<void>;
-  explain(service: string | undefined, key: string): Promise<Explanation>;
+  explain(question: UserQuestion): Promise<Explanation>;
   /** Tries held migrations again. */
   migrate(): Promise<void>;
   /** Ends everything; resolves when nothing runs any more. */
@@ -42,7 +51,8 @@ export function controlApi(control: Control): Hono {
   api.get('/explain', async (c) => {
     const key = c.req.query('key');
     if (key === undefined) throw new UserError('explain needs a key');
-    return c.json(await control.explain(c.req.query('service'), key));
+    const [service, changes] = [c.req.query('service'), c.req.queries('if') ?? []];
+    return c.json(await control.explain({ key, service, changes }));
   });
   api.post('/apply', async (c) => {
     await control.apply(applyBody.parse(await c.req.json()).shell);

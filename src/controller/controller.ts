@@ -3,15 +3,19 @@
  * are and does what is due, so it can be killed at any moment and started again. What must outlive it is
  * in the settings and with the platform.
  */
+import { defined } from '../app/defined.ts';
 import { UserError } from '../app/failure.ts';
 import type { App } from '../app/model.ts';
 import type { Observation } from '../platform/observation.ts';
 import type { Platform, Prepared, Settings, SettingsStore } from '../platform/platform.ts';
-import { describeStep, partOf, type Step } from '../platform/step.ts';
-import { explainKey, type Explanation } from '../routing/explain.ts';
+import { describeStep, partOf, type AdmitStep, type MachineStep } from '../platform/step.ts';
+import { explainKey, statefulServiceOf, type Explanation } from '../routing/explain.ts';
+import { isCopied } from '../routing/hand-over/copied-table.ts';
+import { announcedContract, closedWay } from './contract.ts';
+import type { UserQuestion } from './control-server.ts';
 import type { Desired } from './desired.ts';
 import { changesBetween, type ControllerEvent } from './events.ts';
-import { isSettled, plan, type NamedPhasePlan } from './plan.ts';
+import { isSettled, MACHINE_PHASES, plan, type NamedPhasePlan } from './plan.ts';
 import { statusOf, type Status } from './status.ts';
 
 /** Pauses between rounds in ms, when nothing asks for one: while things change, and at rest. */
@@ -42,7 +46,7 @@ export class Controller<P extends Prepared> {
   #wanted: P | undefined;
   #inForce: P | undefined;
   #observed: Observation | undefined;
-  #phases: readonly NamedPhasePlan[] = [];
+  #phases: readonly NamedPhasePlan<AdmitStep | MachineStep>[] = [];
   #wake: (() => void) | undefined;
   #woken = false;
   #lastChange = 0;
@@ -56,10 +60,10 @@ export class Controller<P extends Prepared> {
   /** Takes up what was in force. Call once, before anything else. */
   async open(): Promise<void> {
     this.#settings = await this.#store.load();
-    const { inForce, restarts } = this.#settings;
+    const { inForce, restarts, contract } = this.#settings;
     if (inForce === undefined) return;
     try {
-      this.#inForce = await this.#platform.prepare(inForce, restarts);
+      this.#inForce = await this.#platform.prepare(inForce, restarts, { contract });
     } catch (error) {
       // What was in force needs something that is gone; the file decides alone, and says if it needs it too.
       if (!(error instanceof UserError)) throw error;
@@ -70,6 +74,7 @@ export class Controller<P extends Prepared> {
   async want(app: App): Promise<void> {
     await this.#inTurn(async () => {
       const wanted = await this.#platform.prepare(app, this.#settings.restarts);
+      this.#requireWay(wanted);
       await this.#forgetScale(app);
       this.#wanted = wanted;
     });
@@ -81,6 +86,13 @@ export class Controller<P extends Prepared> {
       for (const [service, count] of Object.entries(counts)) this.#requirePossible(service, count);
       await this.#saveSettings({ ...this.#settings, scale: { ...this.#settings.scale, ...counts } });
     });
+  }
+
+  #requireWay(wanted: P): void {
+    const desired = this.#desired();
+    if (desired === undefined || this.#observed === undefined) return;
+    const closed = closedWay(wanted, { desired, observed: this.#observed });
+    if (closed !== undefined) throw new UserError(closed);
   }
 
   #requirePossible(service: string, count: number): void {
@@ -97,35 +109,46 @@ export class Controller<P extends Prepared> {
       const { name } = this.#service(service);
       const restarts = { ...this.#settings.restarts, [name]: (this.#settings.restarts[name] ?? 0) + 1 };
       const wanted = await this.#platform.prepare(this.#known().app, restarts);
-      const inForce = this.#inForce && (await this.#platform.prepare(this.#inForce.app, restarts));
+      const inForce = this.#inForce && (await this.#prepareAgain(this.#inForce, restarts));
       await this.#saveSettings({ ...this.#settings, restarts });
       this.#wanted = wanted;
       this.#inForce = inForce;
     });
   }
 
+  #prepareAgain(prepared: P, restarts: Settings['restarts']): Promise<P> {
+    return this.#platform.prepare(prepared.app, restarts, { contract: prepared.contract, prepared });
+  }
+
   /** Who owns this user and why. @throws UserError for a service that keeps no sessions. */
-  async explain(service: string | undefined, key: string): Promise<Explanation> {
-    const stateful = this.#known().app.services.filter((s) => s.stateful !== undefined);
-    const names = stateful.map((s) => s.name);
-    const name = service ?? (names.length === 1 ? names[0] : undefined);
-    if (name === undefined || !names.includes(name))
-      throw new UserError(
-        names.length === 0
-          ? 'no service of this application is stateful: any instance may answer any user'
-          : `say which service: --service ${names.join(' | ')}`,
-      );
+  async explain({ service, key, changes }: UserQuestion): Promise<Explanation> {
+    const name = statefulServiceOf(this.#known().app, service);
     const table = this.#platform.tables()[name];
     if (table === undefined)
       throw new UserError(`${name} has no owners yet: none of its instances has been ready`);
-    return explainKey(table, key, await this.#platform.pinOf(name, key));
+    return explainKey(table, key, {
+      pin: await this.#platform.pinOf(name, key),
+      history: this.#platform.history(name),
+      changes,
+      users: changes.length === 0 ? {} : await this.#usersOf(name, isCopied(table)),
+    });
+  }
+
+  /** By instance: what the router knows, or what those that hand sessions over say themselves. */
+  async #usersOf(service: string, handsOver: boolean): Promise<Readonly<Record<string, number>>> {
+    if (!handsOver) return this.#platform.pinsOf(service);
+    const own = this.#observed?.instances.filter((instance) => instance.service === service) ?? [];
+    const known = own.flatMap(({ id, session }) =>
+      session?.answer === undefined ? [] : [[id, session.answer.sessions]],
+    );
+    return Object.fromEntries(known) as Record<string, number>;
   }
 
   status(): Status | undefined {
     const desired = this.#desired();
     if (desired === undefined || this.#observed === undefined) return undefined;
     const tables = this.#platform.tables();
-    const atWork = this.#underWay.size > 0;
+    const atWork = [...this.#underWay.keys()].some((part) => part !== 'contract');
     return statusOf({ desired, observed: this.#observed, phases: this.#phases, tables, atWork });
   }
 
@@ -142,10 +165,14 @@ export class Controller<P extends Prepared> {
     const { scale } = this.#settings;
     const tables = this.#platform.tables();
     const inForce = this.#inForce === undefined ? {} : { inForce: this.#inForce };
-    const now = plan({ desired: { wanted, scale, ...inForce }, observed, tables });
+    const now = plan(MACHINE_PHASES, { desired: { wanted, scale, ...inForce }, observed, tables });
     // Nothing holds the wanted application back: of interest is what follows from having it in force.
     const isAdmitted = now.some((phase) => phase.steps.some((step) => step.kind === 'admit'));
-    return isAdmitted ? plan({ desired: { wanted, scale, inForce: wanted }, observed, tables }) : now;
+    const phases = isAdmitted
+      ? plan(MACHINE_PHASES, { desired: { wanted, scale, inForce: wanted }, observed, tables })
+      : now;
+    const announced = announcedContract(wanted, this.#inForce);
+    return phases.map((phase) => (phase.name === 'contract' ? { ...phase, waiting: announced } : phase));
   }
 
   /** Resolves once a round that begins after this call has planned, so that `status` knows of what was asked. */
@@ -191,18 +218,18 @@ export class Controller<P extends Prepared> {
     this.#planned = { wanted, inForce };
     for (const event of changesBetween(this.#observed, observed)) this.#tell(event);
     this.#observed = observed;
-    this.#phases = plan({ desired, observed, tables: this.#platform.tables() });
+    this.#phases = plan(MACHINE_PHASES, { desired, observed, tables: this.#platform.tables() });
   }
 
   /** Starts a step, unless one of the same part is under way or has just failed. */
-  #begin(step: Step, planned: Planned<P>): void {
+  #begin(step: AdmitStep | MachineStep, planned: Planned<P>): void {
     const part = partOf(step);
     if (this.#underWay.has(part) || Date.now() < (this.#notBefore.get(part) ?? 0)) return;
     this.#emit(part, 'step', describeStep(step));
     this.#underWay.set(part, this.#carryOut(step, planned));
   }
 
-  async #carryOut(step: Step, { wanted, inForce }: Planned<P>): Promise<void> {
+  async #carryOut(step: AdmitStep | MachineStep, { wanted, inForce }: Planned<P>): Promise<void> {
     const part = partOf(step);
     try {
       if (step.kind === 'admit') await this.#admit(wanted);
@@ -221,7 +248,12 @@ export class Controller<P extends Prepared> {
   async #admit(wanted: P): Promise<void> {
     await this.#inTurn(async () => {
       if (this.#wanted !== wanted) return;
-      await this.#saveSettings({ ...this.#settings, inForce: wanted.app });
+      const { contract: _, ...settings } = this.#settings;
+      await this.#saveSettings({
+        ...settings,
+        inForce: wanted.app,
+        ...defined({ contract: wanted.contract }),
+      });
       this.#inForce = wanted;
     });
   }

@@ -16,7 +16,8 @@ export interface Waiting {
   readonly reason: string;
 }
 
-export interface PhasePlan {
-  readonly steps: readonly Step[];
+/** @typeParam S the steps that this phase may have */
+export interface PhasePlan<S extends Step = Step> {
+  readonly steps: readonly S[];
   readonly waiting: readonly Waiting[];
 }

@@ -10,12 +10,13 @@ import type {
   RouterObservation,
 } from '../platform/observation.ts';
 import type { Prepared } from '../platform/platform.ts';
-import { partOf, type Step } from '../platform/step.ts';
+import { partOf, type AdmitStep, type MachineStep } from '../platform/step.ts';
 import { ownerOf, slotCounts, SLOTS, type OwnerTable } from '../routing/owner-table.ts';
-import { steadyTable } from '../routing/steady.ts';
+import { alike } from '../routing/tables/member.ts';
+import { steadyTable } from '../routing/tables/steady.ts';
 import type { Desired } from './desired.ts';
 import type { PhaseInput } from './phase.ts';
-import { isSettled, plan } from './plan.ts';
+import { isSettled, MACHINE_PHASES, plan } from './plan.ts';
 
 const app = parseApp(
   `name: test
@@ -59,7 +60,9 @@ function input(
 }
 
 function kinds(from: PhaseInput): string[] {
-  return plan(from).flatMap((phase) => phase.steps.map((step) => `${step.kind} ${partOf(step)}`));
+  return plan(MACHINE_PHASES, from).flatMap((phase) =>
+    phase.steps.map((step) => `${step.kind} ${partOf(step)}`),
+  );
 }
 
 test('at first only the database is started', () => {
@@ -105,7 +108,7 @@ test('migrations that are held keep what is in force, also where it dies', () =>
   });
   const steps = kinds(input(held, { wanted: next }));
   assert.deepEqual(steps, ['start-instance login-2', 'start-router router']);
-  assert.ok(!isSettled(plan(input(held, { wanted: next }))));
+  assert.ok(!isSettled(plan(MACHINE_PHASES, input(held, { wanted: next }))));
 });
 
 test('while the database is away no instance is started, and none is ended', () => {
@@ -126,13 +129,14 @@ test('an instance that came back under its name is taken out of the router first
 });
 
 test('an instance that does not answer keeps its users; one that died loses them at once', () => {
-  const table = steadyTable(undefined, 'login', ['login-1', 'login-2']);
+  const table = steadyTable(undefined, 'login', alike(['login-1', 'login-2']));
   const router = routerWith({ login: [server('login-1'), server('login-2')] }, table.epoch);
   const published = (state: InstanceObservation['state']): OwnerTable | undefined => {
     const instances = [instance('login', 1, state), instance('login', 2, 'ready')];
-    const steps = plan(input(observation({ router, instances }), {}, { login: table })).flatMap(
-      (p) => p.steps,
-    );
+    const steps = plan(
+      MACHINE_PHASES,
+      input(observation({ router, instances }), {}, { login: table }),
+    ).flatMap((p) => p.steps);
     return steps.flatMap((step) => (step.kind === 'publish-table' ? [step.table] : []))[0];
   };
   assert.equal(published('unready'), undefined);
@@ -141,16 +145,51 @@ test('an instance that does not answer keeps its users; one that died loses them
 });
 
 test('a router that works by an older table is told the one in force', () => {
-  const first = steadyTable(undefined, 'login', ['login-1']);
-  const table = steadyTable(first, 'login', ['login-1', 'login-2']);
+  const first = steadyTable(undefined, 'login', alike(['login-1']));
+  const table = steadyTable(first, 'login', alike(['login-1', 'login-2']));
   const router = routerWith({ login: [server('login-1'), server('login-2')] }, first.epoch);
   const instances = [1, 2].map((n) => instance('login', n, 'ready'));
-  const steps = plan(input(observation({ router, instances }), {}, { login: table })).flatMap((p) => p.steps);
+  const steps = plan(MACHINE_PHASES, input(observation({ router, instances }), {}, { login: table })).flatMap(
+    (p) => p.steps,
+  );
   assert.ok(steps.some((step) => step.kind === 'publish-table' && step.table === table));
 });
 
+test('a new instance of a service that warms up is given its users by steps, as time passes', () => {
+  const slow = parseApp(
+    'name: test\nservices:\n  login: { run: x, stateful: { key: { header: u }, warmup: 60s } }\nroutes: { /: login }\n',
+    'holdfast.yaml',
+  );
+  const before = steadyTable(undefined, 'login', alike(['login-1', 'login-2']));
+  const servers = ['login-1', 'login-2', 'login-3'].map((name) => server(name));
+  const planned = (since: number, table: OwnerTable): { table: OwnerTable; reason: string } | undefined => {
+    const observed = observation({
+      instances: [
+        instance('login', 1, 'ready', { since: 0, startedAt: 0 }),
+        instance('login', 2, 'unready', { since: NOW }),
+        instance('login', 3, 'ready', { since }),
+      ],
+      router: routerWith({ login: servers }, table.epoch),
+    });
+    const prepared: Prepared = { app: slow, templates: { login: 'l1' }, structure: 's1' };
+    const desired = { wanted: prepared, inForce: prepared, scale: { login: 3 } };
+    const phases = plan(MACHINE_PHASES, input(observed, desired, { login: table }));
+    return phases.flatMap(({ steps }) => steps).find((step) => step.kind === 'publish-table');
+  };
+  const first = planned(NOW, before) ?? assert.fail('it gets its first users');
+  assert.equal(first.reason, '3 owners, login-3 at 10 %');
+  assert.equal(planned(NOW - 1_000, first.table), undefined, 'it is too early for more');
+  const second = planned(NOW - 30_000, first.table) ?? assert.fail('it gets more');
+  assert.equal(second.reason, '3 owners, login-3 at 50 %');
+  const last = planned(NOW - 60_000, second.table) ?? assert.fail('it gets the rest');
+  assert.equal(last.reason, '3 owners');
+  const counts = slotCounts(last.table);
+  assert.ok(Math.max(...counts) - Math.min(...counts) <= 1);
+  assert.equal(planned(NOW - 90_000, last.table), undefined);
+});
+
 test('a leaving instance is not ended while a router may still send new users to it', () => {
-  const table = steadyTable(undefined, 'login', ['login-1', 'login-2']);
+  const table = steadyTable(undefined, 'login', alike(['login-1', 'login-2']));
   const old = { ...table, epoch: table.epoch + 1, owners: ['login-1', 'login-2'] };
   const servers = [server('login-1'), server('login-2'), server('login-3', undefined, { pins: 0 })];
   const instances = [
@@ -172,10 +211,19 @@ test('a router that runs but does not answer may have users at a leaving instanc
   assert.ok(!kinds(input(frozen)).includes('stop-instance login-3'));
 });
 
+test('a new certificate is shown by a router that has the structure in force; another takes it over with that', () => {
+  const router = { ...routerWith({}), hasNewCertificate: true };
+  assert.ok(kinds(input(observation({ router }))).some((kind) => kind.startsWith('renew-certificate')));
+  const other = { ...router, structure: 's0' };
+  assert.ok(
+    !kinds(input(observation({ router: other }))).some((kind) => kind.startsWith('renew-certificate')),
+  );
+});
+
 test('a router that is ahead of the stored tables gets a table of an epoch that was not used', () => {
   const router = routerWith({ login: [server('login-1'), server('login-2')] }, 5);
   const instances = [1, 2].map((n) => instance('login', n, 'ready'));
-  const steps = plan(input(observation({ router, instances }))).flatMap((p) => p.steps);
+  const steps = plan(MACHINE_PHASES, input(observation({ router, instances }))).flatMap((p) => p.steps);
   assert.ok(steps.some((step) => step.kind === 'publish-table' && step.table.epoch === 6));
 });
 
@@ -240,7 +288,7 @@ class SimulatedMachine {
     return observation({ now: this.now, instances: [...this.#instances.values()], router: this.#router });
   }
 
-  apply(step: Step): void {
+  apply(step: AdmitStep | MachineStep): void {
     switch (step.kind) {
       case 'start-instance': {
         const id = `${step.service}-${step.ordinal}`;
@@ -286,6 +334,9 @@ class SimulatedMachine {
         return this.#servers(step.service, (servers) =>
           servers.map((s) => (s.name === step.id ? { ...s, draining: step.kind === 'drain-instance' } : s)),
         );
+      case 'hand-over':
+      case 'tell-table':
+        throw new Error('no service here hands sessions over');
       case 'publish-table': {
         const before = this.tables[step.table.service]?.epoch ?? 0;
         assert.ok(step.table.epoch >= before, 'an epoch never goes back');
@@ -301,6 +352,8 @@ class SimulatedMachine {
       }
       case 'start-database':
       case 'migrate':
+      case 'contract':
+      case 'renew-certificate':
       case 'admit':
     }
   }
@@ -372,7 +425,7 @@ test('through kills of instances and router and changes of scale, cut off anywhe
       const machine = new SimulatedMachine();
       let scale: Record<string, number> = {};
       const round = (most: number): boolean => {
-        const phases = plan(input(machine.observe(), { scale }, machine.tables));
+        const phases = plan(MACHINE_PHASES, input(machine.observe(), { scale }, machine.tables));
         for (const step of phases.flatMap((phase) => phase.steps).slice(0, most)) machine.apply(step);
         machine.pass(1_000);
         return isSettled(phases);
@@ -403,7 +456,9 @@ test('through kills of instances and router and changes of scale, cut off anywhe
 test('the simulation notices a plan that forgets to publish the table', () => {
   const machine = new SimulatedMachine();
   for (let i = 0; i < 20; i++) {
-    const steps = plan(input(machine.observe(), {}, machine.tables)).flatMap((phase) => phase.steps);
+    const steps = plan(MACHINE_PHASES, input(machine.observe(), {}, machine.tables)).flatMap(
+      (phase) => phase.steps,
+    );
     for (const step of steps.filter((s) => s.kind !== 'publish-table')) machine.apply(step);
     machine.pass(1_000);
   }

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { accountsSql, adminUser, migratorUser, serviceUser } from './accounts.ts';
+import {
+  anywhere,
+  accountsChangeSql,
+  accountsSql,
+  adminUser,
+  migratorUser,
+  serviceUser,
+  type DatabaseAccounts,
+} from './accounts.ts';
 
 const password = fc.string({ unit: 'binary' });
 
@@ -41,4 +49,53 @@ test('a database name is a name and never a pattern', () => {
   });
   assert.ok(sql.includes('CREATE DATABASE IF NOT EXISTS `a_b``%`;'));
   assert.ok(sql.includes('ALL PRIVILEGES ON `a\\_b``\\%`.* TO'));
+});
+
+const before: DatabaseAccounts = {
+  database: 'shop',
+  admin: { user: adminUser, password: 'a' },
+  migrator: { user: migratorUser, password: 'm' },
+  services: [
+    { user: serviceUser('login'), password: 'l' },
+    { user: serviceUser('old'), password: 'o' },
+  ],
+};
+
+test('the administrator logs in at the server itself only, wherever the others may come from', () => {
+  const made: readonly string[] = accountsSql(before, anywhere).match(/USER `[^ ]+/g) ?? [];
+  const ofAdmin = made.filter((name) => name.includes(`\`${adminUser}\``));
+  assert.deepEqual(ofAdmin, ['USER `holdfast`@`127.0.0.1`', 'USER `holdfast`@`localhost`']);
+  assert.ok(made.includes('USER `holdfast-migrator`@`%`'));
+});
+
+test('a change touches only the accounts that differ', () => {
+  const after = {
+    ...before,
+    services: [
+      { user: serviceUser('login'), password: 'l' },
+      { user: serviceUser('new'), password: 'n' },
+    ],
+  };
+  const sql = accountsChangeSql(before, after, ['%']);
+  assert.deepEqual(
+    sql.map((statement) => statement.replace(/ IDENTIFIED .*| ON .*/, '')),
+    [
+      'DROP USER IF EXISTS `holdfast-service-old`@`%`',
+      'CREATE OR REPLACE USER `holdfast-service-new`@`%`',
+      'GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE, CREATE TEMPORARY TABLES',
+    ],
+  );
+  assert.deepEqual(accountsChangeSql(before, before), []);
+});
+
+test("a new password leaves the account's rights alone, and the administrator is last", () => {
+  const after = {
+    ...before,
+    admin: { user: adminUser, password: 'a2' },
+    services: before.services.map(({ user }) => ({ user, password: 'x' })),
+  };
+  const sql = accountsChangeSql(before, after, ['%']);
+  assert.equal(sql.length, 4);
+  assert.ok(sql.every((statement) => statement.startsWith('ALTER USER ')));
+  assert.match(sql.at(-1) ?? '', /^ALTER USER `holdfast`@/);
 });

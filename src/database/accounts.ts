@@ -38,46 +38,116 @@ export function serviceUser(service: string): string {
   return `${servicePrefix}${service}`;
 }
 
-/** `localhost` is what a client on the Unix socket comes from, 127.0.0.1 one over TCP. */
-const hosts = ['127.0.0.1', 'localhost'];
+/** The service whose account it is, or the account itself. */
+export function serviceOf(user: string): string {
+  return user.startsWith(servicePrefix) ? user.slice(servicePrefix.length) : user;
+}
 
+/** From where the migrator and the services may log in, as MariaDB writes hosts. The administrator is at the server itself. */
+export type AccountHosts = readonly string[];
+
+/** `localhost` is what a client on the Unix socket comes from, 127.0.0.1 one over TCP. */
+export const ownMachine: AccountHosts = ['127.0.0.1', 'localhost'];
+
+/** The Unix socket, and any address. */
+export const anywhere: AccountHosts = ['localhost', '%'];
+
+/**
+ * Granted on the whole database, so the journal of migrations may be written too: MariaDB can't take one
+ * table out of such a grant, and grants table by table would have to follow every migration. It is no way
+ * to more rights: what the migrator runs comes from its files only.
+ */
 const serviceRights = 'SELECT, INSERT, UPDATE, DELETE, EXECUTE, CREATE TEMPORARY TABLES';
 
 /**
  * SQL, one statement a line. Accounts without a password that the installation made (anonymous ones, root
- * by its name in the system) are removed, as are accounts of services that are not in `services`.
+ * by its name in the system) are removed, as are accounts of services that are not in `services`, and
+ * Holdfast's own for other hosts than theirs.
  */
-export function accountsSql(accounts: DatabaseAccounts): string {
-  const services = accounts.services.flatMap((service) =>
-    account(service, `${serviceRights} ON ${grantedDatabase(accounts.database)}`),
-  );
+export function accountsSql(accounts: DatabaseAccounts, hosts: AccountHosts = ownMachine): string {
   const statements = [
     `CREATE DATABASE IF NOT EXISTS ${quotedName(accounts.database)}`,
-    ...dropUsers(unwanted(accounts)),
-    ...account(accounts.admin, 'ALL PRIVILEGES ON *.*', ' WITH GRANT OPTION'),
-    ...account(accounts.migrator, `ALL PRIVILEGES ON ${grantedDatabase(accounts.database)}`),
-    ...services,
+    ...dropUsers(unwanted(accounts, hosts)),
+    ...grants(accounts, hosts).flatMap(makeAccount),
   ];
   return statements.map((statement) => `${statement};\n`).join('');
 }
 
-/** Making the account anew takes away whatever it had before, in one atomic statement. */
-function account({ user, password }: Account, rights: string, options = ''): string[] {
-  return hosts.flatMap((host) => {
-    const name = `${quotedName(user)}@${quotedName(host)}`;
-    return [
-      `CREATE OR REPLACE USER ${name} IDENTIFIED VIA mysql_native_password USING '${passwordHash(password)}'`,
-      `GRANT ${rights} TO ${name}${options}`,
-    ];
+/**
+ * Statements that bring a running server from the accounts `before` to `after`. Only what differs is
+ * touched, and an account never lacks its rights in between. The administrator comes last: until then its
+ * old password goes on, so a change that was broken off can be repeated.
+ */
+export function accountsChangeSql(
+  before: DatabaseAccounts,
+  after: DatabaseAccounts,
+  hosts: AccountHosts = ownMachine,
+): string[] {
+  const present = grants(before, hosts);
+  const passwords = new Map(present.map(({ user, password }) => [user, password]));
+  const wanted = grants(after, hosts).toReversed();
+  const gone = present.filter(({ user }) => wanted.every((grant) => grant.user !== user));
+  const changes = wanted.flatMap((grant) => {
+    const password = passwords.get(grant.user);
+    if (password === grant.password) return [];
+    if (password === undefined) return makeAccount(grant);
+    return namesOf(grant).map((name) => `ALTER USER ${name} ${identified(grant.password)}`);
   });
+  const drops = gone.flatMap((grant) => namesOf(grant).map((name) => `DROP USER IF EXISTS ${name}`));
+  return [...drops, ...changes];
+}
+
+/** An account with what it may do. */
+interface Grant extends Account {
+  readonly rights: string;
+  readonly options: string;
+  readonly hosts: AccountHosts;
+}
+
+/** The administrator first. */
+function grants({ database, admin, migrator, services }: DatabaseAccounts, hosts: AccountHosts): Grant[] {
+  const tables = grantedDatabase(database);
+  const account = (login: Account, rights: string): Grant => ({
+    ...login,
+    rights: `${rights} ON ${tables}`,
+    options: '',
+    hosts,
+  });
+  return [
+    { ...admin, rights: 'ALL PRIVILEGES ON *.*', options: ' WITH GRANT OPTION', hosts: ownMachine },
+    account(migrator, 'ALL PRIVILEGES'),
+    ...services.map((service) => account(service, serviceRights)),
+  ];
+}
+
+/** Making the account anew takes away whatever it had before, in one atomic statement. */
+function makeAccount(grant: Grant): string[] {
+  const { password, rights, options } = grant;
+  return namesOf(grant).flatMap((name) => [
+    `CREATE OR REPLACE USER ${name} ${identified(password)}`,
+    `GRANT ${rights} TO ${name}${options}`,
+  ]);
+}
+
+function identified(password: string): string {
+  return `IDENTIFIED VIA mysql_native_password USING '${passwordHash(password)}'`;
+}
+
+/** The account's name for each host that it may come from. */
+function namesOf({ user, hosts }: Grant): string[] {
+  return hosts.map((host) => `${quotedName(user)}@${quotedName(host)}`);
 }
 
 /** A condition on `mysql.global_priv`; `invalid` is the password of a root that logs in by its system name. */
-function unwanted({ services }: DatabaseAccounts): string {
-  const wanted = services.map(({ user }) => `, ${hexText(user)}`).join('');
+function unwanted(accounts: DatabaseAccounts, hosts: AccountHosts): string {
+  const services = accounts.services.map(({ user }) => `, ${hexText(user)}`).join('');
+  const elsewhere = grants(accounts, hosts).map(
+    (grant) => `(User = ${hexText(grant.user)} AND Host NOT IN (${grant.hosts.map(hexText).join(', ')}))`,
+  );
   const secret = "IFNULL(JSON_VALUE(Priv, '$.authentication_string'), '')";
-  const isOld = `LEFT(User, ${servicePrefix.length}) = '${servicePrefix}' AND User NOT IN (''${wanted})`;
-  return `User = '' OR (User = 'root' AND ${secret} IN ('', 'invalid')) OR (${isOld})`;
+  const isOld = `LEFT(User, ${servicePrefix.length}) = '${servicePrefix}' AND User NOT IN (''${services})`;
+  const hasNoPassword = `User = '' OR (User = 'root' AND ${secret} IN ('', 'invalid'))`;
+  return `${hasNoPassword} OR (${isOld}) OR ${elsewhere.join(' OR ')}`;
 }
 
 /** DROP USER takes names only, so the statement is put together on the server. */

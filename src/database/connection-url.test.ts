@@ -15,13 +15,20 @@ const target = fc.record(
   { noNullPrototype: true },
 );
 
+const isNameable = (database: string): boolean => database !== '.' && database !== '..';
+
 test('a URL is read back as it was built, whatever the user, password and database', () => {
   fc.assert(
-    fc.property(target, text, (parts, database) => {
+    fc.property(target, text.filter(isNameable), (parts, database) => {
       const read = parseConnectionUrl(connectionUrl({ ...parts, database }));
       assert.deepEqual(read, database === '' ? parts : { ...parts, database });
     }),
   );
+});
+
+test('a database that a URL would take for a step along its path is refused', () => {
+  const server = { user: 'u', password: '', host: 'db', port: 3306 };
+  for (const database of ['.', '..']) assert.throws(() => connectionUrl({ ...server, database }), UserError);
 });
 
 test('a shown URL has no password', () => {

@@ -26,9 +26,17 @@ const defaultPort = 3306;
 /** How long a connection may take to be made, in ms. */
 const connectTimeoutMs = 10_000;
 
-/** Builds a URL that `parseConnectionUrl` and every other client read back as `target`. */
+/** Names that a URL takes for a way up or down its path, however they are encoded. */
+const pathSteps = new Set(['.', '..']);
+
+/**
+ * Builds a URL that `parseConnectionUrl` and every other client read back as `target`.
+ * @throws UserError for a database that no URL can name
+ */
 export function connectionUrl(target: ConnectionTarget): string {
   const { user, password, database, tls } = target;
+  if (database !== undefined && pathSteps.has(database))
+    throw new UserError(`a database cannot be called "${database}": no URL can name it`);
   const host = target.host.includes(':') ? `[${target.host}]` : target.host;
   const login = password === '' ? encoded(user) : `${encoded(user)}:${encoded(password)}`;
   const mode = { none: '', required: '?ssl-mode=REQUIRED', verified: '?ssl-mode=VERIFY_IDENTITY' };

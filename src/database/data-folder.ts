@@ -38,11 +38,13 @@ export async function initialiseDataFolder(options: DataFolderOptions): Promise<
   await removeLeftovers(parent, leftoverPrefix(folder));
   signal.throwIfAborted();
   const unfinished = await mkdtemp(join(parent, leftoverPrefix(folder)));
+  // In a folder that it shares, another server that starts would remove its temporary tables.
+  const temporary = await mkdtemp(join(parent, leftoverPrefix(folder)));
   try {
-    await install(installer, installerArguments(unfinished), options);
+    await install(installer, installerArguments(unfinished), { ...options, temporary });
     return await moveIntoPlace(unfinished, folder);
   } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    for (const made of [unfinished, temporary]) await rm(made, { recursive: true, force: true });
   }
 }
 
@@ -61,13 +63,13 @@ function installerArguments(folder: string): string[] {
 async function install(
   installer: string,
   args: readonly string[],
-  { signal, searchPath }: DataFolderOptions,
+  { signal, searchPath, temporary }: DataFolderOptions & { readonly temporary: string },
 ): Promise<void> {
   const ended = AbortSignal.any([signal, AbortSignal.timeout(installTimeoutMs)]);
   // A group of its own, so that the server which the script starts can be ended with it.
   const child = spawn(installer, args, {
     detached: true,
-    env: { PATH: searchPath },
+    env: { PATH: searchPath, TMPDIR: temporary },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -134,4 +136,15 @@ async function exists(path: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
   }
+}
+
+/**
+ * An empty folder below `parent`, for a server's temporary files: they can be larger than the memory or disk that
+ * /tmp is on, and a server that starts removes whatever another one has in the same folder.
+ */
+export async function emptyTemporaryFolder(parent: string): Promise<string> {
+  const folder = join(parent, 'temporary');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return folder;
 }

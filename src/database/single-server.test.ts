@@ -32,3 +32,16 @@ test('a path with quotes, backslashes, a # and a line break is one value', () =>
 test('a socket path that is too long for the system is refused', () => {
   assert.throws(() => singleServer({ ...options, socketPath: `/${'é'.repeat(54)}` }), UserError);
 });
+
+test('in a container it listens everywhere, and what is written at each start lies elsewhere', () => {
+  const { defaultsFile, paths } = singleServer({
+    ...options,
+    scratch: '/run/holdfast',
+    bindAddress: '*',
+    temporary: '/srv/tmp',
+  });
+  assert.match(defaultsFile, /^bind-address = \*$/m);
+  assert.match(defaultsFile, /^tmpdir = "\/srv\/tmp"$/m);
+  assert.equal(paths.data, '/srv/an app/.holdfast/database/data');
+  assert.equal(paths.accounts, '/run/holdfast/accounts.sql');
+});

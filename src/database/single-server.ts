@@ -1,5 +1,5 @@
 /**
- * How one MariaDB server of its own is configured on a machine. Everything it reads lies in one folder:
+ * How one MariaDB server of its own is configured. Everything it reads lies in folders of its own:
  * the data, the options and the accounts. The options file is the only one that is read, so nothing in
  * /etc changes what the server does. A commit that was acknowledged survives a kill and a power cut.
  */
@@ -25,6 +25,12 @@ export interface SingleServerOptions {
   readonly memory: number;
   /** A server that is run by root refuses to start unless told that this is meant. */
   readonly runsAsRoot: boolean;
+  /** Where options and accounts lie when not in `folder`; they are written anew at each start. */
+  readonly scratch?: string;
+  /** Where it listens; without it on this machine only. `*`: on every address, IPv4 and IPv6. */
+  readonly bindAddress?: string;
+  /** Where large sorts and table changes put their files; must exist. Without it the system's place. */
+  readonly temporary?: string;
 }
 
 /** The content of the options file (to be written at `paths.defaults`) and the arguments of `mariadbd`. */
@@ -37,12 +43,12 @@ export interface SingleServer {
 /** Linux keeps the path of a Unix socket in 108 bytes, the last of which is zero. */
 const longestSocketPath = 107;
 
-/** The paths of the server whose own folder is `folder`. */
-export function serverPaths(folder: string): ServerPaths {
+/** The paths of the server whose own folder is `folder`, with options and accounts in `scratch`. */
+export function serverPaths(folder: string, scratch = folder): ServerPaths {
   return {
     data: join(folder, 'data'),
-    defaults: join(folder, 'server.cnf'),
-    accounts: join(folder, 'accounts.sql'),
+    defaults: join(scratch, 'server.cnf'),
+    accounts: join(scratch, 'accounts.sql'),
   };
 }
 
@@ -57,7 +63,7 @@ export function singleServer(options: SingleServerOptions): SingleServer {
         `(${longestSocketPath} bytes): move the application to a folder with a shorter path`,
     );
   }
-  const paths = serverPaths(options.folder);
+  const paths = serverPaths(options.folder, options.scratch);
   const args = [`--defaults-file=${paths.defaults}`];
   if (options.runsAsRoot) args.push('--user=root');
   return { paths, defaultsFile: defaultsFile(options, paths), args };
@@ -65,13 +71,14 @@ export function singleServer(options: SingleServerOptions): SingleServer {
 
 function defaultsFile(options: SingleServerOptions, paths: ServerPaths): string {
   const value = quotedOption;
+  const temporary = options.temporary === undefined ? '' : `tmpdir = ${value(options.temporary)}\n`;
   return `# Written by Holdfast at each start; changes here are lost.
 [mariadbd]
 datadir = ${value(paths.data)}
 socket = ${value(options.socketPath)}
 pid-file = ${value(join(paths.data, 'mariadbd.pid'))}
 init-file = ${value(paths.accounts)}
-bind-address = 127.0.0.1
+${temporary}bind-address = ${options.bindAddress ?? '127.0.0.1'}
 port = ${options.port}
 skip-name-resolve
 

@@ -20,6 +20,18 @@ test('what would take the transaction or the tables out of our hands is refused'
     'LOCK TABLES t WRITE',
     'UNLOCK TABLES',
     'USE other',
+    'SET NAMES utf8mb4, autocommit = 0',
+    "SET sql_mode = CONCAT(@@sql_mode, ',ANSI'), SESSION sql_log_bin = 0",
+    'SET @@session.wsrep_on = OFF',
+    'SET completion_type = CHAIN',
+    'SET STATEMENT max_statement_time = 5 FOR COMMIT',
+    'FLUSH TABLES WITH READ LOCK',
+    'FLUSH LOCAL TABLES a, b FOR EXPORT',
+    'BACKUP STAGE START',
+    'CREATE DATABASE IF NOT EXISTS other',
+    'create or replace schema other',
+    'DROP DATABASE other',
+    'source other.sql',
   ]) {
     assert.ok(refusal(sql) !== undefined, sql);
   }
@@ -30,6 +42,12 @@ test('other statements are not refused', () => {
     'BEGIN NOT ATOMIC SELECT 1; END',
     'SET NAMES utf8mb4',
     'SET @commit = 1',
+    'SET @autocommit = 0, sql_mode = "autocommit"',
+    "SET STATEMENT sql_mode = '' FOR SELECT 1",
+    "SET sql_mode = 'ANSI_QUOTES'",
+    'ALTER DATABASE CHARACTER SET utf8mb4',
+    'FLUSH TABLES a, b',
+    'CREATE TABLE source (id INT)',
     'CREATE TABLE lock_tables (id INT)',
     "INSERT INTO t VALUES ('COMMIT')",
   ]) {

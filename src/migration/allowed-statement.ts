@@ -28,21 +28,79 @@ function afterVersion(sql: string, position: number): number {
 }
 
 const transactionWords =
-  /^(?:COMMIT|ROLLBACK|SAVEPOINT|RELEASE|XA|START TRANSACTION|BEGIN(?! NOT))\b|^SET (?:SESSION |LOCAL |@ @ (?:SESSION \. |LOCAL \. )?)?(?:AUTOCOMMIT|TRANSACTION)\b/;
+  /^(?:COMMIT|ROLLBACK|SAVEPOINT|RELEASE|XA|START TRANSACTION|BEGIN(?! NOT)|SET (?:SESSION |LOCAL )?TRANSACTION)\b/;
+
+/** What a migration leaves out, by the first words of the statement, and why. */
+const refused: readonly (readonly [words: RegExp, why: string])[] = [
+  [
+    transactionWords,
+    'each statement is committed together with its entry in the journal: leave transaction control out',
+  ],
+  [
+    /^(?:LOCK|UNLOCK) TABLES?\b/,
+    'locked tables would shut the journal out: leave LOCK TABLES and UNLOCK TABLES out (a dump has none with --skip-add-locks)',
+  ],
+  [
+    /^FLUSH .*\b(?:READ LOCK|FOR EXPORT)\b|^BACKUP (?:STAGE|LOCK)\b/,
+    'a lock on the whole server would shut the journal out: leave it out',
+  ],
+  [
+    /^USE\b/,
+    'a migration belongs to one database: leave USE out, and write other.table where you need it (a dump has none without --databases)',
+  ],
+  [
+    /^(?:CREATE(?: OR REPLACE)?|DROP) (?:DATABASE|SCHEMA)\b/,
+    'a migration belongs to one database, which exists: leave this out, and make other databases where the accounts are made',
+  ],
+  [/^(?:SOURCE|TEE|SYSTEM)\b/, 'this is a command of the mariadb client, not SQL: leave it out'],
+];
+
+/** Settings that would take the statement and its entry in the journal apart. */
+const refusedVariables: ReadonlyMap<string, string> = new Map([
+  [
+    'AUTOCOMMIT',
+    'each statement is committed together with its entry in the journal: leave autocommit as it is',
+  ],
+  [
+    'COMPLETION_TYPE',
+    'the journal commits, and must go on in the same connection: leave completion_type as it is',
+  ],
+  ['SQL_LOG_BIN', 'replicas would have the journal without the change: leave sql_log_bin as it is'],
+  ['WSREP_ON', 'other nodes would have the journal without the change: leave wsrep_on as it is'],
+]);
+
+/** How many words of a statement say what it is; settings of variables may be long. */
+const fewWords = 8;
+const settingWords = 200;
 
 /** Why a migration may not hold this statement; none when it may. */
 export function refusal(sql: string): string | undefined {
-  const words = leadingWords(sql, 8).join(' ');
-  if (transactionWords.test(words)) {
-    return 'each statement is committed together with its entry in the journal: leave transaction control out';
-  }
-  if (/^(?:LOCK|UNLOCK) TABLES?\b/.test(words)) {
-    return 'locked tables would shut the journal out: leave LOCK TABLES and UNLOCK TABLES out';
-  }
-  if (/^USE\b/.test(words)) {
-    return 'a migration belongs to one database: leave USE out, and write other.table where you need it';
-  }
-  return undefined;
+  const first = leadingWords(sql, fewWords);
+  const words = first[0] === 'SET' ? withoutPrefix(leadingWords(sql, settingWords)) : first;
+  const text = words.join(' ');
+  const found = refused.find(([pattern]) => pattern.test(text));
+  if (found) return found[1];
+  if (words[0] !== 'SET') return undefined;
+  return assignedVariables(words)
+    .map((name) => refusedVariables.get(name))
+    .find((why) => why !== undefined);
+}
+
+/** `SET STATEMENT name = value FOR statement` is that statement. */
+function withoutPrefix(words: readonly string[]): readonly string[] {
+  const end = words.indexOf('FOR');
+  return words[1] === 'STATEMENT' && end !== -1 ? words.slice(end + 1) : words;
+}
+
+/** Names of the variables of the server that a SET changes, of any scope; a name in backticks is not seen. */
+function assignedVariables(words: readonly string[]): string[] {
+  return words
+    .slice(1)
+    .join(' ')
+    .split(',')
+    .map(
+      (assignment) => /^\s*(?:@ @ )?(?:(?:SESSION|LOCAL|GLOBAL) (?:\. )?)?(\w+)/.exec(assignment)?.[1] ?? '',
+    );
 }
 
 /** Whether it sets variables of the session, which a new connection has to be told again. */
@@ -66,8 +124,9 @@ export function readsSession(sql: string): boolean {
  * what moves the data of partitions.
  */
 export function isAtomicSchemaChange(sql: string): boolean {
+  const verb = leadingWords(sql, 1)[0] ?? '';
+  if (!['CREATE', 'DROP', 'ALTER', 'RENAME'].includes(verb)) return false;
   const words = leadingWords(sql, Number.POSITIVE_INFINITY);
-  const verb = words[0] ?? '';
   const all = ` ${words.join(' ')} `;
   switch (verb) {
     case 'CREATE':

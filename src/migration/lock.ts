@@ -1,7 +1,7 @@
 /**
  * One migrator at a time in a database: MariaDB's GET_LOCK, held by the very connection that runs the
  * statements. So it is held for as long as a statement runs on the server, even if its client is gone.
- * It is local to one node: it doesn't keep migrators on different nodes of a Galera cluster apart.
+ * It is local to one node: migrators on different nodes of a Galera cluster are kept apart by the lease (lease.ts).
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,7 +24,7 @@ export interface LockRequest {
   readonly waitMs: number;
   readonly signal: AbortSignal;
   /** Called once for each holder. */
-  readonly waiting: (holder: LockHolder | undefined) => void;
+  readonly waiting: (holder: LockHolder | undefined) => void | Promise<void>;
 }
 
 /** How often it is tried, in ms: a wait inside the server could not be ended from here. */
@@ -47,7 +47,7 @@ export async function takeLock(connection: Connection, request: LockRequest): Pr
     const holder = await lockHolder(connection, request.database);
     if (holder?.connection !== known) {
       known = holder?.connection;
-      request.waiting(holder);
+      await request.waiting(holder);
     }
     if (performance.now() > giveUpAt) {
       throw new OperationError(

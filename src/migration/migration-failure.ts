@@ -15,6 +15,14 @@ export class MigrationRefused extends UserError {
   }
 }
 
+/** Lock wait timeout, deadlock, server shutdown, statement interrupted, connection killed, too many connections, a node without its cluster. */
+const passing = new Set([1205, 1213, 1053, 1317, 1927, 1040, 1047]);
+
+function errnoOf(cause: unknown): number | undefined {
+  const { errno } = (cause ?? {}) as { errno?: unknown };
+  return typeof errno === 'number' ? errno : undefined;
+}
+
 /** The server refused a statement. The statements before it are applied, the journal knows. */
 export class MigrationFailure extends OperationError {
   readonly version: string;
@@ -24,6 +32,8 @@ export class MigrationFailure extends OperationError {
   readonly statement: string;
   /** What the server said. */
   readonly reason: string;
+  /** Whether the same statement may succeed at another time: the server or the application was in the way. */
+  readonly mayPass: boolean;
 
   constructor(file: MigrationFile, statement: Statement, reason: string, options?: ErrorOptions) {
     const text = shownStatement(statement.sql);
@@ -33,14 +43,20 @@ export class MigrationFailure extends OperationError {
     this.line = statement.line;
     this.statement = text;
     this.reason = reason;
+    this.mayPass = passing.has(errnoOf(options?.cause) ?? 0);
   }
 }
 
 const longestShown = 200;
 
+/** Whether a statement may have a password in it; rather one too many. */
+export function mayHoldPassword(sql: string): boolean {
+  return /\b(?:IDENTIFIED|PASSWORD)\b/i.test(sql);
+}
+
 /** A statement as it may be shown. */
 export function shownStatement(sql: string): string {
-  if (/\b(?:IDENTIFIED|PASSWORD)\b/i.test(sql)) return `${leadingWords(sql, 2).join(' ')} ...`;
+  if (mayHoldPassword(sql)) return `${leadingWords(sql, 2).join(' ')} ...`;
   const line = sql.slice(0, 4 * longestShown).replaceAll(/\s+/g, ' ');
   return line.length > longestShown ? `${line.slice(0, longestShown)} ...` : line;
 }

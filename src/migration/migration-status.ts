@@ -6,6 +6,7 @@
 import { OperationError } from '../app/failure.ts';
 import { connect, disconnect, reasonOf } from './connect.ts';
 import { Journal } from './journal.ts';
+import { holderElsewhere } from './lease.ts';
 import { lockHolder } from './lock.ts';
 import type { MigrationSet } from './migration-set.ts';
 import { fileStatuses, type FileState, type FileStatus } from './plan.ts';
@@ -40,13 +41,20 @@ const worst = ['changed', 'missing', 'failed', 'unfinished', 'pending'] as const
 export async function migrationStatus(options: {
   readonly url: string;
   readonly set: MigrationSet;
+  /** Breaks the asking off, which then throws as for a lost connection. */
+  readonly signal?: AbortSignal;
+  /** Only about what instances of this set need: a contract may still be pending. */
+  readonly forInstances?: boolean;
 }): Promise<MigrationStatus> {
-  const target = await connect(options.url);
+  const target = await connect(options.url, options.signal);
   try {
     const { connection, database } = target;
     const rows = await new Journal(connection, database).rows();
-    const files = fileStatuses(options.set, rows);
-    const isRunning = (await lockHolder(connection, database)) !== undefined;
+    const all = fileStatuses(options.set, rows);
+    const files = options.forInstances === true ? all.filter(isNeeded) : all;
+    const isRunning =
+      (await lockHolder(connection, database)) !== undefined ||
+      (await holderElsewhere(connection, database)) !== undefined;
     return summary(files, isRunning);
   } catch (error) {
     throw new OperationError(`the journal of ${target.database} can't be read: ${reasonOf(error)}`, {
@@ -55,6 +63,11 @@ export async function migrationStatus(options: {
   } finally {
     await disconnect(target);
   }
+}
+
+/** Instances of the set work before its contract is applied as well; what does not fit the journal is told always. */
+function isNeeded({ phase, state }: FileStatus): boolean {
+  return phase !== 'contract' || state === 'changed' || state === 'missing';
 }
 
 /** The state of the whole set; `isRunning` when somebody holds the migrators' lock. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { JournalRow } from './journal.ts';
+import type { JournalRow } from './journal-row.ts';
 import { summary } from './migration-status.ts';
 import type { MigrationFile, MigrationSet } from './migration-set.ts';
 import { fileStatuses, planMigrations } from './plan.ts';
 import { parseMigrations } from './source.ts';
 
-const live = { fingerprint: 'now', notTransactional: [] };
+const live = { fingerprint: 'now', notTransactional: [], objects: new Map<string, string>() };
 
 function setOf(files: Record<string, string>): MigrationSet {
   const sources = Object.entries(files).map(([file, sql]) => ({ file, content: Buffer.from(sql) }));
@@ -26,6 +26,7 @@ function journalOf(files: readonly MigrationFile[], count = Number.POSITIVE_INFI
       state: 'applied' as const,
       began: true,
       fingerprintBefore: 'before',
+      epoch: 1,
       startedAt: new Date(0),
       finishedAt: new Date(1),
       durationMs: 1,
@@ -119,6 +120,7 @@ test('a failed file may be edited from the failed statement on, not before', () 
   const status = summary(fileStatuses(two, journal), false);
   assert.equal(status.state, 'failed');
   assert.match(status.problem ?? '', /V2__b\.sql:1: statement 2 failed: no/);
+  assert.equal(summary(fileStatuses(mended, journal), false).state, 'pending');
 });
 
 test('a file that is gone, and one that comes too late, are refused', () => {

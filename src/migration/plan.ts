@@ -3,13 +3,22 @@
  * applied is never run again, and nothing is run unless everything below it is applied unchanged.
  */
 
-import type { JournalRow } from './journal.ts';
-import { compareVersions, type MigrationFile, type MigrationSet, type Statement } from './migration-set.ts';
+import { backfillStatus, isProgressOf, type BackfillStatus } from './backfill/chunk-progress.ts';
+import type { JournalRow } from './journal-row.ts';
+import {
+  compareVersions,
+  isRepeatableVersion,
+  type MigrationFile,
+  type MigrationSet,
+  type Phase,
+  type Statement,
+} from './migration-set.ts';
 import { interruptedStatement, sessionBefore, type LiveSchema, type Recovery } from './recovery.ts';
 
 /** What is the matter with one file of the set, or with one version that only the journal has. */
 export type FileState =
   | 'applied'
+  /** Not applied, or not to its end: what failed in it has been edited since. */
   | 'pending'
   /** One of its statements failed; the ones before it are applied. */
   | 'failed'
@@ -27,9 +36,15 @@ export interface FileStatus {
   readonly name: string;
   /** None when only the journal knows it. */
   readonly file?: string;
+  /** Likewise. */
+  readonly phase?: Phase;
   readonly state: FileState;
   /** How many of its statements are applied. */
   readonly applied: number;
+  /** The first applied statement that is not what the file has there now, for the state changed. */
+  readonly differs?: number;
+  /** How far it is, for a backfill that has begun. */
+  readonly backfill?: BackfillStatus;
   /** What is wrong, in one sentence; for every state but applied, pending, unfinished and ahead. */
   readonly problem?: string;
 }
@@ -40,6 +55,10 @@ export interface PlannedFile {
   readonly from: number;
   /** Earlier statements of the file that only set the connection up, to be repeated first. */
   readonly session: readonly Statement[];
+  /** A repeatable file that was applied with another content: what the journal knows of it is forgotten. */
+  readonly again?: true;
+  /** The journal has rows of it. */
+  readonly journaled?: true;
   /** What has happened to that statement when it was begun before. */
   readonly recovery?: Exclude<Recovery, { kind: 'unclear' }>;
 }
@@ -63,17 +82,53 @@ export function planMigrations(
   for (const { version, state, applied } of statuses) {
     const file = set.files.find((file) => file.version === version);
     if (!file || state === 'applied') continue;
-    const running = rows.find((row) => row.version === version && row.state === 'running');
-    const step = planFile(file, applied + 1, running && interruptedStatement(file, running, live));
+    const step = planFile(file, applied, { rows, live });
     if (typeof step === 'string') problems.push(step);
     else planned.push(step);
   }
   return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'run', files: planned };
 }
 
+/** The first statement of the journal that was begun and not finished. */
+export function runningRow(rows: readonly JournalRow[]): JournalRow | undefined {
+  return rows.find(({ state }) => state === 'running');
+}
+
+interface Observed {
+  readonly rows: readonly JournalRow[];
+  readonly live: LiveSchema;
+}
+
 /** The file's part of the plan, or why it can't go on. */
-function planFile(file: MigrationFile, from: number, recovery: Recovery | undefined): PlannedFile | string {
+function planFile(file: MigrationFile, applied: number, { rows, live }: Observed): PlannedFile | string {
+  if (file.kind === 'repeatable') return { file, from: 1, session: [], again: true };
+  const own = rows.filter(({ version }) => version === file.version);
+  const running = runningRow(own);
+  const recovery = running && interruptedStatement(file, running, live);
   if (recovery?.kind === 'unclear') return recovery.reason;
+  const edited = editedBackfill(file, own);
+  if (edited !== undefined) return edited;
+  const planned = goOn(file, applied + 1, recovery);
+  return typeof planned === 'string' || own.length === 0 ? planned : { ...planned, journaled: true };
+}
+
+/** Why a backfill can't go on: its chunks so far were changed by another statement, or of other keys. */
+function editedBackfill(
+  { file, backfill, statements }: MigrationFile,
+  rows: readonly JournalRow[],
+): string | undefined {
+  const row = rows.find(({ state, chunks }) => state !== 'applied' && chunks !== undefined);
+  const statement = statements[(row?.statement ?? 0) - 1];
+  if (!row?.chunks || !statement || statement.repeatable) return undefined;
+  if (backfill && isProgressOf(row.chunks, statement, backfill)) return undefined;
+  return (
+    `${file}:${statement.line}: statement ${statement.index} has been run for ${row.chunks.rows} rows and was edited since, ` +
+    'or its mark was: put it back as it was; or mark it "-- holdfast: repeatable" to begin with the first row again'
+  );
+}
+
+/** The file from one of its statements on, with what that needs of those before it. */
+function goOn(file: MigrationFile, from: number, recovery: PlannedFile['recovery']): PlannedFile | string {
   const session = sessionBefore(file, recovery?.kind === 'applied' ? from + 1 : from);
   if (session.kind === 'lost') return session.reason;
   return { file, from, session: session.statements, ...(recovery ? { recovery } : {}) };
@@ -82,8 +137,10 @@ function planFile(file: MigrationFile, from: number, recovery: Recovery | undefi
 /** The state of every file of the set and every version of the journal, by rising version. */
 export function fileStatuses(set: MigrationSet, rows: readonly JournalRow[]): FileStatus[] {
   const journal = Map.groupBy(rows, ({ version }) => version);
-  const last = set.files.at(-1)?.version;
-  const applied = [...journal.keys()].toSorted(compareVersions);
+  const last = set.files.findLast(({ kind }) => kind === 'versioned')?.version;
+  const applied = [...journal.keys()]
+    .filter((version) => !isRepeatableVersion(version))
+    .toSorted(compareVersions);
   const latestApplied = applied.at(-1);
   const known = new Set(set.files.map(({ version }) => version));
   const statuses = set.files.map((file) => fileStatus(file, journal.get(file.version) ?? [], latestApplied));
@@ -99,20 +156,36 @@ function fileStatus(
   latestApplied: string | undefined,
 ): FileStatus {
   const applied = rows.filter(({ state }) => state === 'applied');
+  const chunks = rows.find(({ state, chunks }) => state !== 'applied' && chunks !== undefined)?.chunks;
   const status = (state: FileState, problem?: string): FileStatus => ({
     version: file.version,
     name: file.name,
     file: file.file,
+    phase: file.phase,
     state,
     applied: applied.length,
+    ...(chunks ? { backfill: backfillStatus(chunks) } : {}),
     ...(problem === undefined ? {} : { problem }),
   });
   if (rows.length === 0) return notApplied(file, latestApplied, status);
-  const difference = firstDifference(file, rows);
-  if (difference !== undefined) return status('changed', difference);
+  if (file.kind === 'repeatable') {
+    if (rows.some(({ checksum }) => checksum !== file.checksum)) return status('pending');
+  } else {
+    const difference = firstDifference(file, rows);
+    if (difference !== undefined)
+      return {
+        ...status('changed', difference.problem),
+        ...(difference.row ? { differs: difference.row } : {}),
+      };
+  }
   const failed = rows.find(({ state }) => state === 'failed');
-  if (failed) return status('failed', failureText(file, failed));
+  if (failed) return isEdited(file, failed) ? status('pending') : status('failed', failureText(file, failed));
   return status(isComplete(rows) ? 'applied' : 'unfinished');
+}
+
+/** What failed was another statement than the one that stands there now: that one has not been tried. */
+function isEdited(file: MigrationFile, failed: JournalRow): boolean {
+  return file.statements[failed.statement - 1]?.hash !== failed.hash;
 }
 
 function notApplied(
@@ -120,8 +193,8 @@ function notApplied(
   latestApplied: string | undefined,
   status: (state: FileState, problem?: string) => FileStatus,
 ): FileStatus {
-  if (latestApplied === undefined || compareVersions(file.version, latestApplied) > 0)
-    return status('pending');
+  const isLate = file.kind === 'versioned' && latestApplied !== undefined;
+  if (!isLate || compareVersions(file.version, latestApplied) > 0) return status('pending');
   return status(
     'missing',
     `${file.file} has not been applied, but the later version ${latestApplied} has: give it a higher version`,
@@ -142,8 +215,14 @@ function isComplete(rows: readonly JournalRow[]): boolean {
   return rows.every(({ state, statements }) => state === 'applied' && statements === rows.length);
 }
 
+interface Difference {
+  readonly problem: string;
+  /** The statement of the journal that differs; none when only comments do or a statement was added. */
+  readonly row?: number;
+}
+
 /** Where the file differs from what was applied. Statements that are not applied yet may differ. */
-function firstDifference(file: MigrationFile, rows: readonly JournalRow[]): string | undefined {
+function firstDifference(file: MigrationFile, rows: readonly JournalRow[]): Difference | undefined {
   const applied = rows.filter(({ state }) => state === 'applied');
   for (const row of applied) {
     const statement = file.statements[row.statement - 1];
@@ -151,13 +230,15 @@ function firstDifference(file: MigrationFile, rows: readonly JournalRow[]): stri
     const place = statement ? `${file.file}:${statement.line}` : file.file;
     const what = statement ? 'differs from' : 'is missing, but';
     const rest = statement ? 'what has been applied' : 'has been applied';
-    return `${place}: statement ${row.statement} ${what} ${rest}: put it back, and change the schema in a new file`;
+    const advice = 'put it back, and change the schema in a new file';
+    return { problem: `${place}: statement ${row.statement} ${what} ${rest}: ${advice}`, row: row.statement };
   }
   if (!isComplete(rows) || rows.every(({ checksum }) => checksum === file.checksum)) return undefined;
   const added = file.statements[applied.length];
-  return added
+  const problem = added
     ? `${file.file}:${added.line}: statement ${added.index} was added after the file had been applied: move it to a new file`
     : `${file.file}: was edited after it had been applied (only comments or delimiters): put it back as it was`;
+  return { problem };
 }
 
 function failureText(file: MigrationFile, row: JournalRow): string {

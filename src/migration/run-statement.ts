@@ -5,40 +5,42 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { OperationError } from '../app/failure.ts';
+import type { Connection, ResultSetHeader } from 'mysql2/promise';
 import { isAtomicSchemaChange, leadingWords } from './allowed-statement.ts';
-import { reasonOf } from './connect.ts';
+import { sendGuarded, type LargeTables } from './copy-guard.ts';
 import { schemaFingerprint } from './fingerprint.ts';
 import type { Journal } from './journal.ts';
+import type { Expectation } from './journal-writing.ts';
+import { LeaseLost, type HeldLease } from './lease.ts';
 import { MigrationFailure } from './migration-failure.ts';
 import type { MigrationFile, Statement } from './migration-set.ts';
 import type { ReportProgress } from './progress.ts';
+import { connectionLost, explained, isBlocked, isFatal, pauseBefore, rollBack } from './statement-error.ts';
+import { tagged } from './statement-tag.ts';
 
 /** Where a run of migrations works. */
 export interface Workplace {
   readonly connection: Connection;
   readonly database: string;
   readonly journal: Journal;
+  readonly lease: HeldLease;
   readonly progress: ReportProgress;
   readonly signal: AbortSignal;
   /** How long the application may block a statement, in ms. */
   readonly blockedMs: number;
+  readonly large: LargeTables;
+  /** URLs of replicas that a backfill must not leave behind. */
+  readonly replicas: readonly string[];
 }
 
-interface Task {
+export interface Task {
   readonly file: MigrationFile;
   readonly statement: Statement;
+  /** What the shadow says of it; without it the schema is read before the statement runs. */
+  readonly expected?: Expectation;
+  /** What comes next in the file, when the shadow says something of it. */
+  readonly next?: { readonly statement: Statement; readonly expected: Expectation };
 }
-
-/** Lock wait timeout, deadlock. */
-const blockedErrors = new Set([1205, 1213]);
-/** A rollback left changes in tables without transactions. */
-const incompleteRollback = 1196;
-
-/** The pause before another try, in ms: it grows with the tries, up to the last. */
-const pauses = [100, 250, 500, 1_000, 2_000] as const;
-const longestPauseMs = 5_000;
 
 /**
  * Runs `task` and writes it into the journal. Throws `MigrationFailure` when the server refuses it,
@@ -63,54 +65,94 @@ export async function runStatement(work: Workplace, task: Task): Promise<void> {
       attempt,
       reason: failure.error.reason,
     });
-    await delay(pauses[attempt - 1] ?? longestPauseMs, undefined, { signal: work.signal });
+    await delay(pauseBefore(attempt), undefined, { signal: work.signal });
   }
 }
 
-interface Failure {
+export interface Failure {
   /** Nothing of it was applied, and it can be tried again. */
   readonly blocked: boolean;
   readonly error: MigrationFailure;
 }
 
 async function tryStatement(work: Workplace, task: Task): Promise<Failure | undefined> {
-  const { connection, journal } = work;
-  let before: string | undefined;
+  const { connection, journal, lease } = work;
+  let expected = task.expected;
   try {
-    before = await schemaFingerprint(connection, work.database);
-    await journal.starting(task, before);
-    await connection.query('START TRANSACTION');
-    await journal.beginning(task);
+    expected ??= { before: await schemaFingerprint(connection, work.database) };
+    if (expected.isSingle === true) {
+      await journal.openChange(task, expected, lease);
+    } else {
+      await journal.starting(task, expected, lease);
+      await journal.beginning(task, lease);
+    }
     work.signal.throwIfAborted();
-    await connection.query(task.statement.sql);
-    await journal.applied(task);
-    await connection.query('COMMIT');
+    const result = await send(work, task.statement);
+    await finish(work, { ...task, expected }, transactionAfter(result));
     return undefined;
   } catch (error) {
+    if (error instanceof LeaseLost) throw error;
     if (isFatal(error)) throw connectionLost(task, error);
-    return await settle(work, task, { error, before });
+    return await settle(work, task, { error, expected });
   }
 }
 
+/** @returns what the server answers */
+async function send({ connection, large }: Workplace, statement: Statement): Promise<unknown> {
+  const plain = async (): Promise<unknown> => (await connection.query(tagged(statement.sql)))[0];
+  return sendGuarded(connection, plain, { statement, large });
+}
+
+/** Tells the journal that the statement is applied, in the same commit wherever there is still one to make. */
+async function finish(
+  { journal, lease }: Workplace,
+  task: Task & { readonly expected: Expectation },
+  transaction: TransactionState,
+): Promise<void> {
+  if (transaction === 'committed' && isEvident(task.expected)) {
+    journal.tellLater(task);
+    return;
+  }
+  const { file, next } = task;
+  const begins = transaction === 'open' && next?.expected.isSingle === false ? { file, ...next } : undefined;
+  await journal.finish(task, lease, begins);
+}
+
+/** Whether a crash after it leaves a schema that says that it is applied; see recovery.ts. */
+function isEvident({ before, after, isSingle }: Expectation): boolean {
+  return isSingle === true && after !== undefined && after !== before;
+}
+
+export type TransactionState = 'open' | 'committed' | 'unknown';
+
+const statusInTransaction = 1;
+
+/** What the server says of the transaction with its answer (SERVER_STATUS_IN_TRANS of its protocol). */
+export function transactionAfter(result: unknown): TransactionState {
+  const { serverStatus } = result as Partial<ResultSetHeader>;
+  if (serverStatus === undefined) return 'unknown';
+  return (serverStatus & statusInTransaction) === 0 ? 'committed' : 'open';
+}
+
 /** Undoes what can be undone and writes the outcome into the journal. */
-async function settle(
+export async function settle(
   work: Workplace,
   task: Task,
-  { error, before }: { error: unknown; before: string | undefined },
+  { error, expected }: { error: unknown; expected: Expectation | undefined },
 ): Promise<Failure> {
-  const reason = reasonOf(error);
+  const reason = explained(error);
   const wrap = (text: string): MigrationFailure =>
     new MigrationFailure(task.file, task.statement, text, { cause: error });
   try {
     const undone = await rollBack(work.connection);
-    const isBlocked = blockedErrors.has(errnoOf(error) ?? 0);
-    if (before === undefined) return { blocked: isBlocked, error: wrap(reason) };
-    if (undone && (await leftNothing(work, task, before))) {
-      await work.journal.failed(task, reason);
-      return { blocked: isBlocked, error: wrap(reason) };
+    const blocked = isBlocked(error);
+    if (expected === undefined) return { blocked, error: wrap(reason) };
+    if (undone && (await leftNothing(work, task, expected.before))) {
+      await work.journal.failed(task, { expected, message: reason }, work.lease);
+      return { blocked, error: wrap(reason) };
     }
   } catch (second) {
-    if (isFatal(second)) throw connectionLost(task, second);
+    if (isFatal(second) && !(second instanceof LeaseLost)) throw connectionLost(task, second);
     throw second;
   }
   return { blocked: false, error: wrap(`${reason}; a part of the statement may have been applied`) };
@@ -119,29 +161,8 @@ async function settle(
 /** An error means that a single statement did nothing; one that runs others may have done some of them. */
 async function leftNothing(work: Workplace, task: Task, before: string): Promise<boolean> {
   const { sql } = task.statement;
-  if (!(await work.journal.hasBegun(task)) || isAtomicSchemaChange(sql)) return true;
+  const isSingle = task.expected?.isSingle ?? isAtomicSchemaChange(sql);
+  if (!(await work.journal.hasBegun(task)) || isSingle) return true;
   const runsOthers = ['CALL', 'BEGIN', 'EXECUTE'].includes(leadingWords(sql, 1)[0] ?? '');
   return !runsOthers && (await schemaFingerprint(work.connection, work.database)) === before;
-}
-
-async function rollBack(connection: Connection): Promise<boolean> {
-  await connection.query('ROLLBACK');
-  const [warnings] = await connection.query<RowDataPacket[]>('SHOW WARNINGS');
-  return !warnings.some((warning) => Number(warning['Code']) === incompleteRollback);
-}
-
-function isFatal(error: unknown): boolean {
-  return (error as { fatal?: unknown }).fatal === true || errnoOf(error) === undefined;
-}
-
-function errnoOf(error: unknown): number | undefined {
-  const { errno } = error as { errno?: unknown };
-  return typeof errno === 'number' && errno > 0 ? errno : undefined;
-}
-
-function connectionLost({ file, statement }: Task, cause: unknown): OperationError {
-  return new OperationError(
-    `the connection was lost at ${file.file}:${statement.line} (${reasonOf(cause)}): run the migrations again, they go on from there`,
-    { cause },
-  );
 }

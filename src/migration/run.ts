@@ -1,28 +1,38 @@
 /**
- * Applies a set of migrations to a database: takes the lock, asks the plan, carries it out. It can be ended
- * anywhere, and called again: every statement is applied once.
+ * Applies a set of migrations to a database: takes the locks, asks the plan, finds out on a shadow what it
+ * will do, carries it out. It can be ended anywhere, and called again: every statement is applied once.
  */
 
 import type { RowDataPacket } from 'mysql2/promise';
 import { OperationError, UserError } from '../app/failure.ts';
+import { unclearBackslashes } from './backslashes.ts';
 import {
   connect,
   disconnect,
   readSession,
-  reasonOf,
   restoreSession,
   stopStatement,
   type SessionSettings,
   type Target,
 } from './connect.ts';
-import { notTransactionalTables, schemaFingerprint } from './fingerprint.ts';
+import { Expectations } from './expectations.ts';
+import { schemaFingerprint } from './fingerprint.ts';
 import { Journal } from './journal.ts';
-import { takeLock } from './lock.ts';
+import type { HeldLease } from './lease.ts';
+import { foreseePlan, lookAndPlan, pendingSteps, type Site } from './look.ts';
+import { holdLocks, type LockWishes } from './locks.ts';
 import { MigrationRefused } from './migration-failure.ts';
 import type { MigrationFile, MigrationSet } from './migration-set.ts';
-import { planMigrations, type PlannedFile } from './plan.ts';
+import { fileStatuses, type PlannedFile } from './plan.ts';
 import type { ReportProgress } from './progress.ts';
-import { runStatement, type Workplace } from './run-statement.ts';
+import { contractWarning, divideByContract, type Division, type ReleasePhase } from './release-phase.ts';
+import { runFile, type AppliedFile, type Given } from './run-file.ts';
+import type { Workplace } from './run-statement.ts';
+import type { Foresight, ForeseenSteps, ShadowSettings } from './shadow/foresight.ts';
+import { explained } from './statement-error.ts';
+import { tagged } from './statement-tag.ts';
+import { readTableSizes, smallBytes } from './table-sizes.ts';
+import { requireOwnHistory } from './take-over/foreign-obstacle.ts';
 
 export interface RunOptions {
   /** The migrator's URL of the database; see connection-url.ts. */
@@ -31,22 +41,30 @@ export interface RunOptions {
   /** Ends the statement that is running; what it did is undone or found by the next run. */
   readonly signal: AbortSignal;
   readonly progress: ReportProgress;
+  /** What of the set; without it everything, in order, and it is told what a contract means. */
+  readonly phase?: ReleasePhase;
+  /** Where a shadow may be made; without it an interrupted statement is judged by its words. */
+  readonly shadow?: ShadowSettings;
   /** How long to wait for another migrator, in ms. */
   readonly lockWaitMs?: number;
+  /** After how long without a sign of life of its holder the lease is taken over, in ms. */
+  readonly leaseLifeMs?: number;
   /** How long the application may block one statement, in ms. */
   readonly blockedMs?: number;
+  /** Larger tables are only copied where the file allows it. */
+  readonly largeBytes?: number;
+  /** URLs of replicas that a backfill must not leave behind. */
+  readonly replicas?: readonly string[];
 }
 
 /** What one run has done. */
 export interface MigrationReport {
   /** The files whose last statement was applied by this run. */
-  readonly applied: readonly {
-    readonly version: string;
-    readonly file: string;
-    readonly durationMs: number;
-  }[];
+  readonly applied: readonly AppliedFile[];
   /** How many files of the set had been applied before. */
   readonly before: number;
+  /** Names of the files that wait until no instance of an older version is left; of the phase `expand`. */
+  readonly later: readonly string[];
   readonly durationMs: number;
 }
 
@@ -59,9 +77,23 @@ const defaultBlockedMs = 5 * 60_000;
  * what is wrong with the URL, the server, its rights or the connection.
  */
 export async function runMigrations(options: RunOptions): Promise<MigrationReport> {
-  const { url, signal } = options;
-  signal.throwIfAborted();
   const startedAt = performance.now();
+  const { applied, later } = await withTarget(options, (target) => migrate(target, options));
+  const before = options.set.files.length - applied.length - later.length;
+  return {
+    applied,
+    before,
+    later: later.map(({ file }) => file),
+    durationMs: performance.now() - startedAt,
+  };
+}
+
+/** Connects for `work`; the signal ends the statement that runs. */
+export async function withTarget<Result>(
+  { url, signal }: Pick<RunOptions, 'url' | 'signal'>,
+  work: (target: Target) => Promise<Result>,
+): Promise<Result> {
+  signal.throwIfAborted();
   const target = await connect(url);
   let stopping: Promise<void> | undefined;
   const stop = (): void => {
@@ -69,13 +101,11 @@ export async function runMigrations(options: RunOptions): Promise<MigrationRepor
   };
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const applied = await migrate(target, options);
-    const before = options.set.files.length - applied.length;
-    return { applied, before, durationMs: performance.now() - startedAt };
+    return await work(target);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof UserError || error instanceof OperationError) throw error;
-    throw new OperationError(`the migrations of ${target.database} were stopped: ${reasonOf(error)}`, {
+    throw new OperationError(`the migrations of ${target.database} were stopped: ${explained(error)}`, {
       cause: error,
     });
   } finally {
@@ -85,83 +115,161 @@ export async function runMigrations(options: RunOptions): Promise<MigrationRepor
   }
 }
 
-async function migrate(target: Target, options: RunOptions): Promise<MigrationReport['applied']> {
+/** How long and with whom to wait for the locks. */
+export function lockWishes(options: Omit<RunOptions, 'set'>): LockWishes {
+  const { url, signal, progress, lockWaitMs = defaultLockWaitMs, leaseLifeMs } = options;
+  return { url, signal, progress, waitMs: lockWaitMs, ...(leaseLifeMs === undefined ? {} : { leaseLifeMs }) };
+}
+
+interface Done {
+  readonly applied: readonly AppliedFile[];
+  readonly later: readonly MigrationFile[];
+}
+
+async function migrate(target: Target, options: RunOptions): Promise<Done> {
   const { connection, database } = target;
-  const { set, signal, progress } = options;
-  await requirePlainServer(target);
   const session = await readSession(connection);
   await restoreSession(connection, session);
-  await takeLock(connection, {
-    database,
-    waitMs: options.lockWaitMs ?? defaultLockWaitMs,
-    signal,
-    waiting: (holder) => {
-      progress(holder ? { kind: 'waiting', holder } : { kind: 'waiting' });
-    },
-  });
-  const journal = new Journal(connection, database);
-  const blockedMs = options.blockedMs ?? defaultBlockedMs;
-  const work: Workplace = { connection, database, journal, progress, signal, blockedMs };
-  const plan = planMigrations(set, await journal.rows(), {
-    fingerprint: await schemaFingerprint(connection, database),
-    notTransactional: await notTransactionalTables(connection, database),
-  });
+  const site: Site = { connection, database, journal: new Journal(connection, database) };
+  await using locks = await holdLocks(target, lockWishes(options));
+  const { now: pending, later } = await requireFitting(site, options);
+  if (pending.length === 0) return { applied: [], later };
+  requireClearText(pending, session);
+  await requirePacketSize(target, pending);
+  await site.journal.prepare();
+  const lease = await locks.takeLease();
+  await site.journal.takeOver(lease);
+  return { applied: await applyPending(site, { options, session, lease, later }), later };
+}
+
+interface Run {
+  readonly options: RunOptions;
+  readonly session: SessionSettings;
+  readonly lease: HeldLease;
+  /** What is left for another phase. */
+  readonly later: readonly MigrationFile[];
+}
+
+/** To be called with both locks. */
+async function applyPending(site: Site, { options, session, lease, later }: Run): Promise<AppliedFile[]> {
+  const { signal, progress, shadow } = options;
+  const { plan, live } = await lookAndPlan(site, options.set);
   if (plan.kind === 'refused') throw new MigrationRefused(plan.problems);
-  await requirePacketSize(target, plan.files);
-  if (plan.files.length > 0) await journal.prepare();
-  const applied = [];
-  for (const planned of plan.files) applied.push(await runFile(work, planned, session));
-  return applied;
+  const due = plan.files.filter(({ file }) => !later.includes(file));
+  const set = { ...options.set, files: options.set.files.filter((file) => !later.includes(file)) };
+  const foresight = shadow && (await foreseePlan({ site, set, session, shadow, planned: due, live, signal }));
+  const note = foresight && noteOf(foresight);
+  if (note !== undefined) progress({ kind: 'note', text: note });
+  const steps = foresight?.kind === 'known' ? foresight.steps : undefined;
+  const expected = new Expectations(pendingSteps(due), steps);
+  try {
+    const work = await workplace(site, options, lease);
+    const applied = await runFiles(work, due, { settings: session, expected });
+    await tellSurprise(work, due, expected);
+    await tellUnfinished(work, steps);
+    return applied;
+  } catch (error) {
+    await steps?.abandon();
+    throw error;
+  }
 }
 
-async function runFile(
+/** What the shadow has told is kept when it has come to its end. */
+async function tellUnfinished({ progress }: Workplace, steps: ForeseenSteps | undefined): Promise<void> {
+  const reason = await steps?.finish();
+  if (reason !== undefined) progress({ kind: 'note', text: `the shadow did not come to the end: ${reason}` });
+}
+
+async function workplace(site: Site, options: RunOptions, lease: HeldLease): Promise<Workplace> {
+  const { signal, progress, blockedMs = defaultBlockedMs, largeBytes = smallBytes, replicas = [] } = options;
+  const large = { sizes: await readTableSizes(site.connection, site.database), fromBytes: largeBytes };
+  return { ...site, lease, progress, signal, blockedMs, large, replicas };
+}
+
+async function runFiles(
   work: Workplace,
-  { file, from, session, recovery }: PlannedFile,
-  settings: SessionSettings,
-): Promise<MigrationReport['applied'][number]> {
-  const startedAt = performance.now();
-  let next = from;
-  if (recovery) report(work, file, from, { kind: 'recovered', outcome: recovery.kind });
-  const interrupted = file.statements[from - 1];
-  if (recovery?.kind === 'applied' && interrupted) {
-    await work.journal.applied({ file, statement: interrupted });
-    next += 1;
+  planned: readonly PlannedFile[],
+  given: Given,
+): Promise<AppliedFile[]> {
+  const applied: AppliedFile[] = [];
+  try {
+    for (const file of planned) applied.push(await runFile(work, file, given));
+    await work.journal.tell(work.lease);
+    return applied;
+  } catch (error) {
+    await tellRest(work);
+    throw error;
   }
-  await work.journal.adopt(file);
-  await restoreSession(work.connection, settings);
-  for (const { sql } of session) await work.connection.query(sql);
-  for (const statement of file.statements.slice(next - 1)) {
-    report(work, file, statement.index, { kind: 'statement', statements: file.statements.length });
-    await runStatement(work, { file, statement });
-  }
-  const done = { version: file.version, file: file.file, durationMs: performance.now() - startedAt };
-  work.progress({ kind: 'applied', ...done });
-  return done;
 }
 
-type Outcome =
-  | { readonly kind: 'statement'; readonly statements: number }
-  | { readonly kind: 'recovered'; readonly outcome: 'applied' | 'not-applied' };
-
-function report(work: Workplace, file: MigrationFile, index: number, outcome: Outcome): void {
-  const line = file.statements[index - 1]?.line ?? 1;
-  work.progress({ version: file.version, file: file.file, statement: index, line, ...outcome });
+/** Leaves a journal that is complete, where that is still possible: otherwise the schema tells the next run. */
+async function tellRest({ journal, lease }: Workplace): Promise<void> {
+  await journal.tell(lease).catch(() => undefined);
 }
 
-/** On Galera a lock of one node is none. */
-async function requirePlainServer({ connection }: Target): Promise<void> {
-  const [rows] = await connection.query<RowDataPacket[]>("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'");
-  if (rows[0]?.['Value'] === 'ON') {
-    throw new UserError('the database is a Galera cluster: migrating one is not built yet');
+/** What is worth knowing before the statements run. */
+function noteOf(foresight: Foresight): string | undefined {
+  if (foresight.kind === 'unknown')
+    return `without a shadow (${foresight.reason}): an interrupted statement will be judged by its words`;
+  if (foresight.drift.length === 0) return undefined;
+  const names = foresight.drift.map(({ object }) => object).join(', ');
+  return `the schema is not what the files lead to: ${names}`;
+}
+
+/** A run that leaves another schema than on the shadow went well, but something is different here. */
+async function tellSurprise(
+  { connection, database, progress }: Workplace,
+  planned: readonly PlannedFile[],
+  expected: Expectations,
+): Promise<void> {
+  const last = pendingSteps(planned).at(-1);
+  const after = last && expected.known(last.statement)?.after;
+  if (after === undefined || (await schemaFingerprint(connection, database)) === after) return;
+  progress({
+    kind: 'note',
+    text: 'all is applied, but the schema is not as it was on the shadow: holdfast migrate verify shows where',
+  });
+}
+
+/** The files that are not applied, by when they are due. Throws when what has been applied is not what the files say. */
+async function requireFitting(
+  site: Site,
+  { set, phase, progress }: RunOptions,
+): Promise<Division<MigrationFile>> {
+  const rows = await site.journal.rows();
+  await requireOwnHistory(site, set, rows);
+  const statuses = fileStatuses(set, rows);
+  if (statuses.some(({ state }) => state === 'changed' || state === 'missing')) {
+    const { plan } = await lookAndPlan(site, set);
+    if (plan.kind === 'refused') throw new MigrationRefused(plan.problems);
   }
+  const applied = new Set(statuses.filter(({ state }) => state === 'applied').map(({ version }) => version));
+  const pending = set.files.filter(({ version }) => !applied.has(version));
+  if (phase === 'expand') return requireReachable(pending);
+  const warning = phase === undefined && applied.size > 0 ? contractWarning(pending) : undefined;
+  if (warning !== undefined) progress({ kind: 'note', text: warning });
+  return { now: pending, later: [] };
+}
+
+/** Versions are applied in order: one behind a contract can't come before it. */
+function requireReachable(pending: readonly MigrationFile[]): Division<MigrationFile> {
+  const division = divideByContract(pending, (file) => file);
+  if (division.problem !== undefined) throw new MigrationRefused([division.problem]);
+  return division;
+}
+
+/** A statement that the server would read otherwise than it was split has to say how it is meant. */
+function requireClearText(files: readonly MigrationFile[], session: SessionSettings): void {
+  const problems = unclearBackslashes(files, String(session['sql_mode']));
+  if (problems.length > 0) throw new MigrationRefused(problems);
 }
 
 /** A statement that the server would not take is better found before the first one has run. */
-async function requirePacketSize({ connection }: Target, planned: readonly PlannedFile[]): Promise<void> {
+async function requirePacketSize({ connection }: Target, files: readonly MigrationFile[]): Promise<void> {
   const [rows] = await connection.query<RowDataPacket[]>('SELECT @@max_allowed_packet AS bytes');
   const bytes = Number(rows[0]?.['bytes']);
-  for (const { file, from } of planned) {
-    const tooLong = file.statements.slice(from - 1).find(({ sql }) => Buffer.byteLength(sql) >= bytes);
+  for (const file of files) {
+    const tooLong = file.statements.find(({ sql }) => Buffer.byteLength(tagged(sql)) >= bytes);
     if (!tooLong) continue;
     throw new UserError(
       `${file.file}:${tooLong.line}: statement ${tooLong.index} is longer than the ${bytes} bytes that the server takes: ` +

@@ -2,6 +2,8 @@
  * What a platform sees of a running application: a plain value, taken at one moment, that planning
  * and `status` work from. All times are milliseconds since the epoch.
  */
+import type { ParticipantAnswer } from '../routing/hand-over/participant-client.ts';
+import type { Member } from '../session/told-table.ts';
 
 /**
  * - `starting`: runs, has never been ready
@@ -42,6 +44,38 @@ export interface InstanceObservation {
   readonly failed: boolean;
   /** Why it last failed, for people. */
   readonly problem?: string;
+  /** The machine that it runs on, where there are several. */
+  readonly node?: string;
+  /** It counts as dead, and may run all the same: its node does not answer. */
+  readonly mayRun?: boolean;
+  /** When it could begin, all that comes before it being done; where there is such a thing. */
+  readonly initializedAt?: number;
+  /** Users whose sessions it has, as far as the routers know; known where it matters. */
+  readonly users?: number;
+  /** Its rank among those that a scale-down takes first; the least goes first. */
+  readonly rank?: number;
+  /** What it says of its sessions; of services that hand them over. */
+  readonly session?: SessionObservation;
+}
+
+export interface SessionObservation {
+  /** It has not answered for so long that it may not be there. */
+  readonly isSilent: boolean;
+  /** Its last answer, and how a table names it; none yet since it or this controller started. */
+  readonly answer?: ParticipantAnswer;
+  readonly member?: Member;
+}
+
+/** What goes on with a service's sessions. */
+export interface HandOverActivity {
+  /** Slots are being handed over just now. */
+  readonly isBusy: boolean;
+  /** A table is being told just now. */
+  readonly isPublishing: boolean;
+  /** Slots that were too busy to be handed over just now. */
+  readonly postponed: readonly number[];
+  /** Of whom nothing is left to be seen, and who has not been seen to end either; on a cluster. */
+  readonly missing?: readonly Member[];
 }
 
 export interface DatabaseObservation {
@@ -49,6 +83,8 @@ export interface DatabaseObservation {
   readonly address?: string;
   readonly pid?: number;
   readonly problem?: string;
+  /** What is asked of its volume and can't be had, and what to do; on a cluster. */
+  readonly volumeProblem?: string;
 }
 
 export interface MigrationsObservation {
@@ -61,6 +97,25 @@ export interface MigrationsObservation {
   readonly set?: string;
   readonly applied: number;
   readonly pending: number;
+  readonly progress?: string;
+  readonly problem?: string;
+  readonly retryAt?: number;
+  /** What is left of a set that has come into force; not necessarily of the wanted one. */
+  readonly contract?: ContractObservation;
+}
+
+/** The files of a set that wait until no instance of an older version is left. */
+export interface ContractObservation {
+  /** Identity of the set. */
+  readonly set: string;
+  /**
+   * `unknown`: whether there are any is found out by trying. `none`: none was pending when the set was brought in.
+   * `applied`: nothing of them is pending, whoever has applied them, and whenever.
+   * `held` and `retry` as for the set itself.
+   */
+  readonly state: 'unknown' | 'none' | 'pending' | 'running' | 'applied' | 'held' | 'retry';
+  /** Names of the files, as far as they are known. */
+  readonly files: readonly string[];
   readonly progress?: string;
   readonly problem?: string;
   readonly retryAt?: number;
@@ -96,6 +151,39 @@ export interface RouterObservation {
   readonly url?: string;
   readonly failures: number;
   readonly problem?: string;
+  /** The secret has another certificate than new connections get. */
+  readonly hasNewCertificate?: boolean;
+  /** Where there are several: what some of them lack to serve users as is published, a sentence each. */
+  readonly lacks?: readonly string[];
+}
+
+/** An object of a cluster compared with what it should be. */
+export interface ObjectObservation {
+  readonly kind: string;
+  readonly name: string;
+  readonly phase: 'database' | 'services' | 'routes';
+  /** A service, or one of the fixed parts. */
+  readonly part: string;
+  /** `orphaned`: nobody wants it any more. */
+  readonly state: 'missing' | 'different' | 'as-wanted' | 'orphaned';
+  /** Where it differs, as a path of keys. */
+  readonly difference?: string;
+}
+
+/** How far Kubernetes is with bringing a service to its template. */
+export interface RolloutObservation {
+  /** `stuck`: none of the wanted instances got ready for as long as one may take. */
+  readonly state: 'absent' | 'changing' | 'complete' | 'stuck';
+  /** Instances that the cluster was asked for; an autoscaler may have done so. */
+  readonly replicas: number;
+  readonly problem?: string;
+}
+
+/** Whether a service that is scaled by load has the figures for it. */
+export interface ScalingObservation {
+  /** `blind`: it gets no figures; `unknown`: nobody has tried yet. */
+  readonly state: 'active' | 'blind' | 'unknown';
+  readonly problem?: string;
 }
 
 export interface Observation {
@@ -104,4 +192,13 @@ export interface Observation {
   readonly migrations: MigrationsObservation;
   readonly instances: readonly InstanceObservation[];
   readonly router: RouterObservation;
+  /** On a machine: how many there are for everything that runs. */
+  readonly processors?: number;
+  /** Of services that hand sessions over. */
+  readonly handOvers?: Readonly<Record<string, HandOverActivity>>;
+  /** On a cluster: the objects that the application consists of, and its rollouts by service. */
+  readonly objects?: readonly ObjectObservation[];
+  readonly rollouts?: Readonly<Record<string, RolloutObservation>>;
+  /** On a cluster: of the services that are scaled by load. */
+  readonly scaling?: Readonly<Record<string, ScalingObservation>>;
 }

@@ -1,96 +1,35 @@
 /**
- * The configuration of the router, as text for HAProxy 2.6 and later.
+ * The configuration of the router, as text for HAProxy 2.6 and later. Nothing is evaluated for a stateless
+ * service beyond the choice of its backend, whether there is an instance, and whether it may be asked again; `haproxy-backend.ts` has what
+ * holds for stateful ones.
  *
- * What always holds: a user of a stateful service is sent to the pin, else to the owner that the map
- * names, else gets 503 with Retry-After. Servers of stateful services have weight 0, so that load
- * balancing never has a candidate and no user reaches a random instance. Nothing is evaluated for a
- * stateless service beyond the choice of its backend.
- *
- * Maps are named by file name alone: HAProxy must run in the folder that holds them, which keeps the
+ * Other files are named by file name alone: HAProxy must run in the folder that holds them, which keeps the
  * folder's own name, whatever is in it, out of HAProxy's expressions.
  */
-import { UserError } from '../app/failure.ts';
-import { ownerOfSlot, SLOTS } from './owner-table.ts';
-import type { OwnerTable } from './owner-table.ts';
-
-export interface RouterSpec {
-  /** Told by the running router, so that it can be seen which configuration is in force. */
-  readonly generation: string;
-  readonly host: string;
-  readonly port: number;
-  /** Paths of Unix sockets, at most 100 bytes long: commands, and the pins handed over at a reload. */
-  readonly sockets: { readonly runtime: string; readonly peer: string };
-  /** Longest path first. */
-  readonly routes: readonly { readonly path: string; readonly service: string }[];
-  readonly backends: readonly BackendSpec[];
-}
-
-export interface BackendSpec {
-  readonly service: string;
-  /** Path whose 2xx answer means that an instance can take requests. */
-  readonly readyPath: string;
-  /** The header that names a user, and how long an unused session lives in ms. */
-  readonly stateful?: { readonly header: string; readonly idleMs: number };
-  readonly servers: readonly ServerSpec[];
-}
-
-export interface ServerSpec {
-  /** Instance id, as owner tables name it. */
-  readonly name: string;
-  /** At least 1, the same for one name as long as it exists: pins are cleared by it. */
-  readonly id: number;
-  readonly host: string;
-  readonly port: number;
-  /** A stateless service's `drain` gets no new requests. A stateful one keeps its users until the table and the pins change. */
-  readonly state: 'ready' | 'drain';
-}
-
-/** Key of the map entry that holds the epoch of the table in force. */
-export const EPOCH_ENTRY = 'epoch';
+import { backendSection, PEERS } from './haproxy-backend.ts';
+import { address, quoted, token } from './haproxy-words.ts';
+import { endSection, LEAVE_LINE } from './router-end.ts';
+import { releasedSection } from './released-instances.ts';
+import { hasPins } from './router-spec.ts';
+import { tlsBindLines, tlsGlobalLines, tlsRules } from './router-tls.ts';
+import type { RouterSpec } from './router-spec.ts';
+import { INSTANCE_SCRIPT_LINE } from './wait-for-instance.ts';
+import { pinsScriptLines, pinsSection } from './wait-for-pins.ts';
 
 /** The backend that answers 404; no service can have this name. */
 export const NO_ROUTE_BACKEND = 'holdfast_no_route';
 
-/** A pin's key is a digest, so neither the length nor the bytes of a user's name matter. */
-const DIGEST = 'sha1,hex';
-const DIGEST_CHARACTERS = 40;
-const PINS = '200k';
-const PEERS = 'holdfast_peers';
-
-/** File name of a service's map. */
-export function mapFile(service: string): string {
-  return `${service}.map`;
-}
+/** The name among its peers of a router that shares its pins with none. */
+export const ALONE = 'local';
 
 /**
  * Arguments that start HAProxy with `configFile`: a master with one worker. SIGUSR2 makes it reload; a
  * master that is still busy with its last start or reload loses that signal, so whoever sends it looks
  * at the generation in force and sends it again.
+ * @param self the router's name in its fleet
  */
-export function haproxyArguments(configFile: string): string[] {
-  return ['-W', '-f', configFile, '-L', 'local'];
-}
-
-/**
- * The parameters of a server, in the configuration as in the command that adds one. A server added by
- * command has none of the usual defaults: without the two for the pool HAProxy makes a connection for
- * every request, at three times the cost. Idle connections go before Node, after 5 s, would close them.
- */
-export function serverParameters(id: number, stateful: boolean): string {
-  const weight = stateful ? ' weight 0' : '';
-  const checks = 'check inter 1s fastinter 200ms downinter 300ms fall 2 rise 1';
-  const pool = 'pool-max-conn -1 pool-purge-delay 2s';
-  return `id ${id}${weight} ${checks} observe layer4 error-limit 1 on-error fastinter ${pool}`;
-}
-
-/** The owner table as a map file: the epoch, then the owner of every slot that has one. */
-export function ownerMap(table: OwnerTable): string {
-  const lines = [`${EPOCH_ENTRY} ${table.epoch}`];
-  for (let slot = 0; slot < SLOTS; slot += 1) {
-    const owner = ownerOfSlot(table, slot);
-    if (owner !== undefined) lines.push(`${slot} ${token(owner, 'instance')}`);
-  }
-  return `${lines.join('\n')}\n`;
+export function haproxyArguments(configFile: string, self: string = ALONE): string[] {
+  return ['-W', '-f', configFile, '-L', self];
 }
 
 /** @throws UserError when a name or path cannot be written into HAProxy's configuration. */
@@ -98,16 +37,20 @@ export function haproxyConfig(spec: RouterSpec): string {
   return [
     ...globalSection(spec),
     ...peersSection(spec),
-    ...defaultsSection(),
+    ...defaultsSection(spec),
     ...frontendSection(spec),
-    ...spec.backends.flatMap(backendSection),
+    ...spec.backends.flatMap((backend) => backendSection(backend, spec)),
+    ...(hasPins(spec) ? pinsSection() : []),
+    ...(hasPins(spec) && spec.fleet !== undefined ? releasedSection() : []),
+    ...endSection(spec.ends === true),
     `backend ${NO_ROUTE_BACKEND}`,
     `  http-request return status 404 content-type text/plain string ${quoted('No service has this path.\n')}`,
     '',
   ].join('\n');
 }
 
-function globalSection({ generation, sockets }: RouterSpec): string[] {
+function globalSection(spec: RouterSpec): string[] {
+  const { generation, sockets } = spec;
   return [
     'global',
     '  nbthread 1',
@@ -116,17 +59,30 @@ function globalSection({ generation, sockets }: RouterSpec): string[] {
     '  unix-bind mode 600',
     `  description ${quoted(generation)}`,
     `  stats socket ${quoted(sockets.runtime)} mode 600 level admin expose-fd listeners`,
+    ...tlsGlobalLines(spec.tls),
+    INSTANCE_SCRIPT_LINE,
+    ...(hasPins(spec) ? pinsScriptLines(sockets.runtime) : []),
     '',
   ];
 }
 
-/** Carries the pins over a reload: the old worker tells them to the new one through a socket. */
-function peersSection({ sockets, backends }: RouterSpec): string[] {
-  if (backends.every(({ stateful }) => stateful === undefined)) return [];
-  return [`peers ${PEERS}`, `  peer local ${quoted(`unix@${sockets.peer}`)}`, ''];
+/**
+ * Carries the pins over a reload: the old worker tells them to the new one at the router's own address.
+ * Others in the section are told every pin as it is made, and teach theirs to a router that starts.
+ */
+function peersSection(spec: RouterSpec): string[] {
+  if (!hasPins(spec)) return [];
+  const { sockets, fleet } = spec;
+  const peers =
+    fleet === undefined
+      ? [`  peer ${ALONE} ${quoted(`unix@${sockets.peer}`)}`]
+      : [fleet.self, ...fleet.others].map(
+          ({ name, host, port }) => `  peer ${token(name, 'router')} ${address(host, port)}`,
+        );
+  return [`peers ${PEERS}`, ...peers, ''];
 }
 
-function defaultsSection(): string[] {
+function defaultsSection({ fleet }: RouterSpec): string[] {
   const unavailable = 'No instance can take this request now. Try again in a second.\n';
   return [
     'defaults',
@@ -141,19 +97,52 @@ function defaultsSection(): string[] {
     '  timeout server 10m',
     '  timeout tunnel 1h',
     `  http-error status 503 content-type text/plain string ${quoted(unavailable)} hdr Retry-After 1`,
+    ...(fleet === undefined ? [] : DEAD_PEER_LINES),
     '',
   ];
 }
 
-/** At a reload an idle connection gets one more answer with `Connection: close`, not a reset. */
-function frontendSection({ host, port, routes }: RouterSpec): string[] {
+/**
+ * On a network a machine can die without a word: a connection on which nothing comes is asked after 2 s, and
+ * cut when two more seconds bring no answer. The kernel answers for an instance that is only slow.
+ */
+const DEAD_PEER_LINES = [
+  '  option srvtcpka',
+  '  srvtcpka-idle 2s',
+  '  srvtcpka-intvl 1s',
+  '  srvtcpka-cnt 2',
+];
+
+/**
+ * As `option forwardfor`, at half the cost, since the address is put into words once a connection. Who comes by the socket
+ * has no address, and was told before.
+ */
+const FORWARDED_FOR_LINES = [
+  '  tcp-request session set-var(sess.from) src,concat()',
+  '  http-request add-header X-Forwarded-For %[var(sess.from)] if { var(sess.from) -m found }',
+];
+
+/**
+ * At a reload an idle connection gets one more answer with `Connection: close`, not a reset. What comes by the
+ * socket comes from the worker before this one, which has said who the client is.
+ */
+function frontendSection(spec: RouterSpec): string[] {
+  const { host, port, routes, sockets, fleet } = spec;
   const fallback = routes.find(({ path }) => path === '/')?.service;
   const acls = routes.filter(({ path }) => path !== '/').flatMap(routeLines);
   return [
     'frontend holdfast_in',
     `  bind ${address(host, port)}`,
+    ...tlsBindLines(host, spec.tls),
+    `  bind ${quoted(`unix@${sockets.next}`)}`,
     '  option idle-close-on-response',
-    '  option forwardfor',
+    ...FORWARDED_FOR_LINES,
+    ...(fleet === undefined ? [] : [LEAVE_LINE]),
+    ...tlsRules(spec.tls),
+    // What a proxy before the router says is kept, for the address as for the protocol.
+    '  http-request add-header X-Forwarded-Proto http unless { req.fhdr(x-forwarded-proto) -m found }',
+    // It is about the instance's connection to the router, and the client has another one (RFC 9110, 7.6.1).
+    '  http-response del-header Keep-Alive',
     ...acls,
     `  default_backend ${fallback === undefined ? NO_ROUTE_BACKEND : token(fallback, 'service')}`,
     '',
@@ -169,74 +158,3 @@ function routeLines({ path, service }: { path: string; service: string }, index:
     `  use_backend ${token(service, 'service')} if route_${index}`,
   ];
 }
-
-function backendSection(backend: BackendSpec): string[] {
-  const service = token(backend.service, 'service');
-  return [
-    `backend ${service}`,
-    '  balance roundrobin',
-    `  option httpchk`,
-    `  http-check send meth GET uri ${quoted(backend.readyPath)} ver HTTP/1.1 hdr Host ${service}`,
-    '  http-check expect status 200-299',
-    ...(backend.stateful === undefined ? statelessLines() : statefulLines(service, backend.stateful)),
-    ...backend.servers.map((server) => serverLine(server, backend.stateful !== undefined)),
-    '',
-  ];
-}
-
-/** A connection that could not be made has carried nothing: another instance may take the request. */
-function statelessLines(): string[] {
-  return ['  retries 3', '  retry-on conn-failure', '  option redispatch 1'];
-}
-
-/**
- * `req.fhdr` is the whole header (`req.hdr` would cut it at commas). A repeated header would be another
- * user to whoever reads the first one, so it is refused like a missing one.
- */
-function statefulLines(service: string, { header, idleMs }: { header: string; idleMs: number }): string[] {
-  const name = token(header, 'header');
-  const digest = `req.fhdr(${name}),${DIGEST}`;
-  const owner = `req.fhdr(${name}),xxh32,mod(${SLOTS}),map_str(${mapFile(service)})`;
-  const needed = `This service tells its users apart by the header "${name}": send it once, with a value.\n`;
-  return [
-    '  retries 0',
-    `  stick-table type string len ${DIGEST_CHARACTERS} size ${PINS} expire ${idleMs}ms srvkey name peers ${PEERS}`,
-    `  stick match ${digest}`,
-    `  stick store-request ${digest}`,
-    `  http-request return status 400 content-type text/plain string ${quoted(needed)} unless { req.fhdr_cnt(${name}) eq 1 } { req.fhdr(${name}),length gt 0 }`,
-    `  use-server %[${owner}] unless { ${digest},in_table(${service}) }`,
-  ];
-}
-
-/**
- * A stateless server that drains starts `disabled`: weight 0 in the file would stay its full weight
- * when it becomes ready again.
- */
-function serverLine({ name, id, host, port, state }: ServerSpec, stateful: boolean): string {
-  const disabled = state === 'drain' && !stateful ? ' disabled' : '';
-  return `  server ${token(name, 'instance')} ${address(host, port)} ${serverParameters(id, stateful)}${disabled}`;
-}
-
-/** Host and port as HAProxy writes them; IPv6 addresses in brackets. */
-export function address(host: string, port: number): string {
-  if (!/^[\w.:*-]+$/.test(host)) throw new UserError(`The router cannot use the address ${show(host)}`);
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** A name that HAProxy takes as one word and that its expressions take as one argument. */
-export function token(name: string, what: string): string {
-  if (/^[\w.-]+$/.test(name)) return name;
-  throw new UserError(
-    `The router cannot use the ${what} name ${show(name)}: letters, digits, ".", "_" and "-" only`,
-  );
-}
-
-/** Inside double quotes HAProxy knows backslash escapes and variables; a line break must be escaped. */
-function quoted(text: string): string {
-  const escaped = text.replaceAll(/["\\$]/g, String.raw`\$&`).replaceAll('\n', String.raw`\n`);
-  if (/\p{Cc}/u.test(escaped))
-    throw new UserError(`The router cannot use ${show(text)}: it has a control character`);
-  return `"${escaped}"`;
-}
-
-const show = (text: string): string => JSON.stringify(text);

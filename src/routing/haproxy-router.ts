@@ -3,32 +3,31 @@
  * it finds things as they are to be. Servers added here vanish at a reload unless the configuration
  * file has them too: write the file first.
  */
-import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OperationError } from '../app/failure.ts';
-import {
-  address,
-  EPOCH_ENTRY,
-  mapFile,
-  NO_ROUTE_BACKEND,
-  ownerMap,
-  serverParameters,
-  token,
-} from './haproxy-config.ts';
-import type { ServerSpec } from './haproxy-config.ts';
+import { NEXT_WORKER, pinKey, serverParameters } from './haproxy-backend.ts';
+import { NO_ROUTE_BACKEND } from './haproxy-config.ts';
+import { address, token } from './haproxy-words.ts';
 import type { OwnerTable } from './owner-table.ts';
+import { END_BACKEND, END_COMMAND } from './router-end.ts';
+import { changesFile, EPOCH_ENTRY, epochInForce, mapFile } from './router-maps.ts';
+import type { ServerSpec } from './router-spec.ts';
+import { CERTIFICATE_FILE } from './router-tls.ts';
 import {
+  clientConnections,
   hasLearned,
   infoField,
   mapNames,
   mapValue,
   observedServers,
   pinnedServer,
-  preparedVersion,
+  streamsAt,
 } from './runtime-replies.ts';
 import type { ObservedServer } from './runtime-replies.ts';
 import { CommandRefused } from './runtime-socket.ts';
 import type { RuntimeSocket } from './runtime-socket.ts';
+import { TablePublisher } from './table-publisher.ts';
+import { PINS_BACKEND } from './wait-for-pins.ts';
 
 export interface ObservedRouter {
   /** Which configuration is in force. */
@@ -43,23 +42,30 @@ export interface ObservedBackend {
 }
 
 export interface NewServer extends Omit<ServerSpec, 'state'> {
+  /** Users come to it by pin and table only. With hand-over any instance can take a request, so it is not. */
   readonly stateful: boolean;
 }
 
-/** Commands with their payload must fit HAProxy's buffer of 16 KiB. */
-const PAYLOAD_BYTES = 12_000;
 /** How long HAProxy may need to let go of a server without requests. */
 const LET_GO_TIMEOUT_MS = 5_000;
 const POLL_MS = 50;
 
+/** Backends that are no services. */
+const OWN_BACKENDS: ReadonlySet<string> = new Set([NO_ROUTE_BACKEND, PINS_BACKEND, END_BACKEND]);
+
 /** All servers and backends with what they do now (columns of chapter 9.1 of the management guide). */
 const SERVER_QUESTIONS = ['show servers state', 'show stat -1 6 -1'];
 
+/** What listens, with the figures of all protocols. */
+const FRONTENDS = 'show stat -1 1 -1';
+
 export class HaproxyRouter {
   readonly #socket: RuntimeSocket;
+  readonly #publisher: TablePublisher;
 
   constructor(socket: RuntimeSocket) {
     this.#socket = socket;
+    this.#publisher = new TablePublisher(socket);
   }
 
   /**
@@ -71,22 +77,37 @@ export class HaproxyRouter {
     const maps = mapNames(mapList);
     const questions = [...maps.map((map) => `get map ${map} ${EPOCH_ENTRY}`), ...SERVER_QUESTIONS];
     const replies = await this.#socket.askAll(questions, signal);
-    const epochs = new Map(maps.map((map, index) => [map, mapValue(replies[index] ?? '')]));
+    const entries = new Map(maps.map((map, index) => [map, mapValue(replies[index] ?? '')]));
     const [states = '', statistics = ''] = replies.slice(maps.length);
     const backends: Record<string, ObservedBackend> = {};
-    for (const [service, servers] of observedServers(states, statistics)) {
-      if (service === NO_ROUTE_BACKEND) continue;
-      const epoch = epochs.get(mapFile(service));
-      backends[service] = epoch === undefined ? { servers } : { epoch: Number(epoch), servers };
+    for (const [service, servers] of instances(states, statistics)) {
+      if (OWN_BACKENDS.has(service)) continue;
+      const epoch = epochInForce(entries.get(mapFile(service)), entries.get(changesFile(service)));
+      backends[service] = epoch === undefined ? { servers } : { epoch, servers };
     }
     return { generation: infoField(info, 'description'), backends };
   }
 
+  /** Clients are told with their next answer to connect elsewhere; who does not is served as before. */
+  async sendAway(signal?: AbortSignal): Promise<void> {
+    await this.#socket.tell(END_COMMAND, signal);
+  }
+
+  /**
+   * `present`: connections of clients at the worker that takes new ones, idle ones too, by which somebody may ask without
+   * having heard that the router ends. Clients of HTTP/2 hear of it when HAProxy stops: without a request they do not
+   * count. `made`: how many there have been so far; a reload begins anew.
+   */
+  async connections(signal?: AbortSignal): Promise<{ readonly present: number; readonly made: number }> {
+    const [info = '', statistics = ''] = await this.#socket.askAll(['show info', FRONTENDS], signal);
+    const all = Number(infoField(info, 'CurrConns'));
+    const { http2, http2Requests, made } = clientConnections(statistics);
+    return { present: http2Requests === 0 ? Math.max(0, all - http2) : all, made };
+  }
+
   /** Epoch of the table in force of a stateful service; undefined when its map has none. */
   async epoch(service: string, signal?: AbortSignal): Promise<number | undefined> {
-    const reply = await this.#socket.ask(`get map ${mapFile(service)} ${EPOCH_ENTRY}`, signal);
-    const value = mapValue(reply);
-    return value === undefined ? undefined : Number(value);
+    return this.#publisher.epoch(service, signal);
   }
 
   /**
@@ -98,7 +119,7 @@ export class HaproxyRouter {
     const at = `${token(service, 'service')}/${token(server.name, 'instance')}`;
     const present = await this.#server(service, server.name, signal);
     if (present === undefined) {
-      const parameters = serverParameters(server.id, server.stateful);
+      const parameters = serverParameters(server.id, !server.stateful);
       const command = `add server ${at} ${address(server.host, server.port)} ${parameters}`;
       const reply = await this.#socket.ask(command, signal);
       if (!reply.includes('New server registered')) throw new CommandRefused(command, reply);
@@ -129,14 +150,25 @@ export class HaproxyRouter {
     if (server === undefined) return;
     const at = `${service}/${name}`;
     const grace = AbortSignal.timeout(graceMs);
+    const giveUp = AbortSignal.timeout(graceMs + LET_GO_TIMEOUT_MS);
     await until(grace, signal, () => this.#hasLetUsersGo(service, server, signal));
     await this.#socket.tell(`set server ${at} state maint`, signal);
-    const isIdle = await until(grace, signal, async () => {
+    await until(grace, signal, async () => {
       await this.clearPins(service, server.id, signal);
       return this.#isIdle(service, name, signal);
     });
-    if (!isIdle) await this.#socket.tell(`shutdown sessions server ${at}`, signal);
-    await this.#deleteServer(service, server, signal);
+    await this.#deleteServer(service, server, { grace, giveUp }, signal);
+  }
+
+  /**
+   * Ends the requests in flight at a server. One that may be asked again is, and can be ended again. HAProxy 2.6 does not
+   * count those at the server that were asked for again, so they are looked for.
+   */
+  async cutRequests(service: string, name: string, signal?: AbortSignal): Promise<void> {
+    await this.#socket.tell(`shutdown sessions server ${service}/${name}`, signal);
+    const streams = streamsAt(await this.#socket.ask('show sess', signal), service, name);
+    // One that has ended meanwhile is refused, which is as good.
+    for (const stream of streams) await this.#socket.ask(`shutdown session ${stream}`, signal);
   }
 
   /**
@@ -170,37 +202,34 @@ export class HaproxyRouter {
 
   /** The instance that a user is pinned to. */
   async pinOf(service: string, key: string, signal?: AbortSignal): Promise<string | undefined> {
-    const digest = createHash('sha1').update(key, 'utf8').digest('hex').toUpperCase();
-    return pinnedServer(
-      await this.#socket.ask(`show table ${token(service, 'service')} key ${digest}`, signal),
-    );
+    const command = `show table ${token(service, 'service')} key ${pinKey(key)}`;
+    return pinnedServer(await this.#socket.ask(command, signal));
   }
 
   /**
-   * Puts a table in force, all slots at once. Nothing happens when its epoch is in force already. A
-   * router is told by one process at a time: of two at the very same moment the older might win.
+   * Puts a table in force. Nothing happens when its epoch is in force already. A router is told by one process
+   * at a time: of two at the very same moment the older might win.
    * @throws OperationError when a newer one is: whoever made this table has to start from that one
    */
   async publishTable(table: OwnerTable, signal?: AbortSignal): Promise<void> {
-    if (!(await this.#isNewer(table, signal))) return;
-    const map = mapFile(table.service);
-    const prepared = await this.#socket.ask(`prepare map ${map}`, signal);
-    const version = preparedVersion(prepared);
-    if (version === undefined) throw new CommandRefused(`prepare map ${map}`, prepared);
-    for (const payload of payloads(ownerMap(table))) {
-      await this.#socket.tell(`add map @${version} ${map} <<\n${payload}`, signal);
-    }
-    // Whoever was overtaken since its `prepare`, even when frozen between these two lines, is refused
-    // by HAProxy: it commits no version older than the one in force.
-    if (await this.#isNewer(table, signal)) await this.#socket.tell(`commit map @${version} ${map}`, signal);
+    await this.#publisher.publish(table, signal);
   }
 
-  async #isNewer(table: OwnerTable, signal: AbortSignal | undefined): Promise<boolean> {
-    const inForce = (await this.epoch(table.service, signal)) ?? 0;
-    if (inForce <= table.epoch) return inForce < table.epoch;
-    throw new OperationError(
-      `The router has epoch ${inForce} of ${table.service}'s owner table in force and does not go back to ${table.epoch}`,
-    );
+  /**
+   * New connections get this certificate from now on; those there are go on. Nothing happens when it is in force already.
+   * @param pem with the private key @throws CommandRefused, and the one before stays in force
+   */
+  async setCertificate(pem: string, signal?: AbortSignal): Promise<void> {
+    const steps = [
+      { command: `set ssl cert ${CERTIFICATE_FILE} <<\n${pem}`, done: /^Transaction (created|updated)/ },
+      { command: `commit ssl cert ${CERTIFICATE_FILE}`, done: /^Success!$/m },
+    ];
+    for (const { command, done } of steps) {
+      const reply = await this.#socket.ask(command, signal);
+      if (done.test(reply)) continue;
+      await this.#socket.ask(`abort ssl cert ${CERTIFICATE_FILE}`, signal);
+      throw new CommandRefused(command, reply);
+    }
   }
 
   /** False for a stateless service, which has no pins to clear. */
@@ -225,11 +254,17 @@ export class HaproxyRouter {
     return ((await this.#server(service, name, signal))?.currentSessions ?? 0) === 0;
   }
 
-  async #deleteServer(service: string, { name, id }: ObservedServer, signal?: AbortSignal): Promise<void> {
+  async #deleteServer(
+    service: string,
+    { name, id }: ObservedServer,
+    { grace, giveUp }: { readonly grace: AbortSignal; readonly giveUp: AbortSignal },
+    signal?: AbortSignal,
+  ): Promise<void> {
     const command = `del server ${service}/${name}`;
     let reply = '';
-    const isGone = await until(AbortSignal.timeout(LET_GO_TIMEOUT_MS), signal, async () => {
+    const isGone = await until(giveUp, signal, async () => {
       await this.clearPins(service, id, signal);
+      if (grace.aborted) await this.cutRequests(service, name, signal);
       await this.#dropIdleConnections(service, name, signal);
       reply = await this.#socket.ask(command, signal);
       return /Server deleted|No such server/.test(reply);
@@ -256,20 +291,16 @@ export class HaproxyRouter {
 
   async #servers(signal: AbortSignal | undefined): Promise<ReadonlyMap<string, ObservedServer[]>> {
     const [states = '', statistics = ''] = await this.#socket.askAll(SERVER_QUESTIONS, signal);
-    return observedServers(states, statistics);
+    return instances(states, statistics);
   }
 }
 
-/** Cuts a map into payloads of whole lines, each ending with the empty line that ends a payload. */
-function payloads(map: string): string[] {
-  const found: string[] = [];
-  for (let start = 0; start < map.length;) {
-    const end =
-      start + PAYLOAD_BYTES >= map.length ? map.length : map.lastIndexOf('\n', start + PAYLOAD_BYTES) + 1;
-    found.push(map.slice(start, end));
-    start = end;
-  }
-  return found;
+/** The servers that stand for instances. */
+function instances(states: string, statistics: string): ReadonlyMap<string, ObservedServer[]> {
+  const backends = [...observedServers(states, statistics)];
+  return new Map(
+    backends.map(([service, servers]) => [service, servers.filter(({ name }) => name !== NEXT_WORKER)]),
+  );
 }
 
 /** Asks again until the answer is yes; false when it is time to give up. */

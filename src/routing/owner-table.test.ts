@@ -4,7 +4,8 @@ import * as fc from 'fast-check';
 import { OperationError } from '../app/failure.ts';
 import { decodeTable, encodeTable, movedSlots, NOBODY, ownerOf, slotOf, SLOTS } from './owner-table.ts';
 import type { OwnerTable } from './owner-table.ts';
-import { steadyTable } from './steady.ts';
+import { alike } from './tables/member.ts';
+import { steadyTable } from './tables/steady.ts';
 
 const nobody: OwnerTable = {
   service: 'login',
@@ -24,11 +25,7 @@ test('the owner of a key is the owner of its slot', () => {
 test('a table survives JSON', () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.nat(99), { maxLength: 12 }), (numbers) => {
-      const table = steadyTable(
-        undefined,
-        'login',
-        numbers.map((n) => `login-${n}`),
-      );
+      const table = steadyTable(undefined, 'login', alike(numbers.map((n) => `login-${n}`)));
       assert.deepEqual(decodeTable(JSON.parse(JSON.stringify(encodeTable(table)))), table);
     }),
     { numRuns: 20 },
@@ -36,7 +33,7 @@ test('a table survives JSON', () => {
 });
 
 test('a damaged table is refused with what is wrong', () => {
-  const good = encodeTable(steadyTable(undefined, 'login', ['login-1', 'login-2']));
+  const good = encodeTable(steadyTable(undefined, 'login', alike(['login-1', 'login-2'])));
   const damaged: readonly (readonly [unknown, RegExp])[] = [
     [undefined, /expected object/],
     [{ ...good, epoch: 0 }, /epoch/],
@@ -61,7 +58,7 @@ test('a damaged table is refused with what is wrong', () => {
 });
 
 test('moved slots are counted by owner, not by the number an owner has in a table', () => {
-  const table = steadyTable(undefined, 'login', ['a', 'b']);
+  const table = steadyTable(undefined, 'login', alike(['a', 'b']));
   const renumbered: OwnerTable = {
     ...table,
     owners: ['b', 'a'],

@@ -2,6 +2,7 @@
  * What HAProxy's answers on the runtime socket mean. Formats: HAProxy management guide, chapters 9.1
  * (CSV) and 9.3; columns are found by name, so later versions may add some.
  */
+import { PINS_KNOWN_SERVER } from './wait-for-pins.ts';
 
 /** A server as the running router sees it. */
 export interface ObservedServer {
@@ -102,6 +103,13 @@ export function pinnedServer(reply: string): string | undefined {
   return /\bserver_key=(\S+)/.exec(reply)?.[1];
 }
 
+/** Whether `show servers state` of the backend that tells about pins says that they are known. */
+export function arePinsKnown(states: string): boolean {
+  return table(states, ' ').some(
+    (row) => column(row, 'srv_name') === PINS_KNOWN_SERVER && observedServer(row, 0).up,
+  );
+}
+
 /** Bits of a peers section's flags: done with learning from the local peer, and from remote ones. */
 const LEARNED_BITS = 0x1 | 0x2;
 
@@ -109,4 +117,63 @@ const LEARNED_BITS = 0x1 | 0x2;
 export function hasLearned(reply: string): boolean {
   const flags = /\bid=\S+ disabled=\d+ flags=(0x[\da-f]+)/.exec(reply)?.[1];
   return flags === undefined || (Number(flags) & LEARNED_BITS) === LEARNED_BITS;
+}
+
+/** Another router, as the configuration in force names it. */
+export interface ConfiguredPeer {
+  readonly name: string;
+  /** Host and port as HAProxy prints them. */
+  readonly address: string;
+}
+
+/** The remote peers in `show peers`. */
+export function configuredPeers(reply: string): ConfiguredPeer[] {
+  return [...reply.matchAll(/ id=(\S+)\(remote,\w+\) addr=(\S+)/g)].map((match) => ({
+    name: match[1] ?? '',
+    address: match[2] ?? '',
+  }));
+}
+
+/** The numeric ids of the servers that the entries of a stick table name. */
+export function pinnedIds(reply: string): Set<number> {
+  return new Set([...reply.matchAll(/\bserver_id=(\d+)/g)].map((match) => Number(match[1])));
+}
+
+/** The ids in the answer to `show acl` for a list of them; 0, which stands for no server, left out. */
+export function listedIds(reply: string): Set<number> {
+  return new Set([...reply.matchAll(/^0x[\da-f]+ ([1-9]\d*)$/gm)].map((match) => Number(match[1])));
+}
+
+/** The streams that have a request at a server, from `show sess`, by the names that `shutdown session` knows them by. */
+export function streamsAt(reply: string, service: string, server: string): string[] {
+  const rows = reply.split('\n').map((line) => line.split(' '));
+  const at = rows.filter((words) => words.includes(`be=${service}`) && words.includes(`srv=${server}`));
+  return at.flatMap(([stream]) => (stream?.endsWith(':') === true ? [stream.slice(0, -1)] : []));
+}
+
+export interface ClientConnections {
+  /** Open ones of HTTP/2. */
+  readonly http2: number;
+  /** Requests of HTTP/2 that are under way. */
+  readonly http2Requests: number;
+  /** All that were ever made to this worker. */
+  readonly made: number;
+}
+
+/**
+ * The connections of clients, from the statistics of frontends. HAProxy 2.6 counts open streams of clients, too, under
+ * a name that speaks of backends.
+ */
+export function clientConnections(statistics: string): ClientConnections {
+  const [head = '', ...rows] = statistics.split('\n');
+  const columns = head.split(',');
+  const total = (column: string): number => {
+    const at = columns.indexOf(column);
+    return rows.reduce((sum, row) => sum + (Number(row.split(',')[at]) || 0), 0);
+  };
+  return {
+    http2: total('h2_open_connections'),
+    http2Requests: total('h2_backend_open_streams'),
+    made: total('conn_tot'),
+  };
 }

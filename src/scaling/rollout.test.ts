@@ -8,6 +8,7 @@ const wanted: RolloutWanted = {
   service: 'login',
   count: 2,
   template: 'new',
+  startsAtOnce: Infinity,
   startWithin: 30_000,
   leaveWithin: 60_000,
   stopWithin: 10_000,
@@ -62,6 +63,24 @@ test('an application that is as wanted needs nothing', () => {
 
 test('all missing instances are started at once when none is there', () => {
   assert.deepEqual(steps([], { count: 3 }), ['start login-1', 'start login-2', 'start login-3']);
+});
+
+test('while others serve, only so many start at a time', () => {
+  const few = { count: 5, startsAtOnce: 2 };
+  assert.deepEqual(steps([], few).length, 5);
+  assert.deepEqual(steps([instance(1, 'ready')], few), ['start login-2', 'start login-3']);
+  const begun = [instance(1, 'ready'), instance(2, 'starting')];
+  assert.deepEqual(steps(begun, few), ['start login-3']);
+  assert.deepEqual(steps([...begun, instance(3, 'starting')], few), []);
+  assert.deepEqual(
+    steps([instance(1, 'ready'), instance(2, 'dead'), instance(3, 'starting')], { ...few, startsAtOnce: 1 }),
+    [],
+  );
+});
+
+test('one that starts slowly keeps the others waiting for a while only', () => {
+  const slow = instance(2, 'starting', { startedAt: NOW - 2_000 });
+  assert.deepEqual(steps([instance(1, 'ready'), slow], { count: 3, startsAtOnce: 1 }), ['start login-3']);
 });
 
 test('a free number is used again', () => {

@@ -11,6 +11,8 @@ export interface RolloutWanted {
   readonly service: string;
   readonly count: number;
   readonly template: string;
+  /** How many may start at a time while others serve users. */
+  readonly startsAtOnce: number;
   /** How long an instance may take to get ready, in ms. */
   readonly startWithin: number;
   /** How long a leaving instance may keep its users, in ms. */
@@ -64,7 +66,20 @@ export function planRollout(
   now: number,
 ): InstanceStep[] {
   const situation = { wanted, instances, traffic, now };
-  return [...endings(situation), ...changes(situation)];
+  return [...endings(situation), ...calmly(situation, changes(situation))];
+}
+
+/** For so long at most a start takes a processor for itself; what takes longer mostly waits for something else. In ms. */
+const START_AT_WORK = 2_000;
+
+/** A program that starts is busy, and users of the instances that serve would wait for the processors. */
+function calmly({ wanted, instances, now }: Situation, steps: readonly InstanceStep[]): InstanceStep[] {
+  if (!instances.some(isReady)) return [...steps];
+  const starting = instances.filter(
+    ({ state, startedAt }) => state === 'starting' && now - startedAt < START_AT_WORK,
+  );
+  let room = wanted.startsAtOnce - starting.length;
+  return steps.filter(({ kind }) => kind !== 'start-instance' || room-- > 0);
 }
 
 /** Instances on their way out, and those that failed for good. */

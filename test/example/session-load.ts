@@ -1,7 +1,7 @@
 /**
  * Members of the example who go on using it, and the checker of their sessions. Login counts the calls
- * of each session in its memory, and every member knows the number that must come next: a session that
- * was lost, began anew or exists twice shows at once.
+ * of each session in its memory, and every member knows the number that must come next, or the few that may when
+ * requests have failed: a session that was lost, began anew or exists twice shows at once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
@@ -14,6 +14,9 @@ export interface Session {
   /** How often it has been used. */
   readonly calls: number;
 }
+
+/** A session, and how many requests since its last answer may have counted, though they failed. */
+type Used = Session & { readonly unanswered?: number };
 
 export interface Finding {
   readonly email: string;
@@ -91,7 +94,7 @@ export class SessionLoad {
 
   async #goOn(first: Session, think: number, offset: number): Promise<void> {
     const { signal } = this.#end;
-    let session: Session | undefined = first;
+    let session: Used | undefined = first;
     this.#sessions.set(first.email, first);
     await pause(offset, signal);
     while (!signal.aborted && session !== undefined) {
@@ -103,15 +106,16 @@ export class SessionLoad {
   }
 
   /** @returns the session after one more call; undefined once it is lost */
-  async #useSession(session: Session): Promise<Session | undefined> {
+  async #useSession(session: Used): Promise<Used | undefined> {
     const answer = await this.#get('/login/session', session);
     if (answer.status === 401) return this.#lose(session, `gone: ${answer.text}`);
     if (answer.status !== 200) {
       this.failed.push(finding(session, `/login/session: ${answer.status} ${answer.text}`));
-      return session;
+      return { ...session, unanswered: (session.unanswered ?? 0) + 1 };
     }
     const next = JSON.parse(answer.text) as Session;
-    if (next.calls !== session.calls + 1)
+    const more = next.calls - session.calls - 1;
+    if (more < 0 || more > (session.unanswered ?? 0))
       return this.#lose(session, `call ${session.calls + 1} came back as ${next.calls} at ${next.instance}`);
     this.#answered++;
     this.#sessions.set(next.email, next);

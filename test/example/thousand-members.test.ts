@@ -1,13 +1,16 @@
 /**
- * What Holdfast is for: a thousand members go on working while instances come and go. Every answer is
- * checked, and so is the checker: before a router without owners it must find sessions lost.
+ * What Holdfast is for: a thousand members go on working while instances come and go, and one is killed. Every answer
+ * is checked, and so is the checker: before a router without owners it must find sessions lost. The same with a login
+ * that does not hand over: users stay until the drain time.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { controlClient } from '../../src/cli/control-client.ts';
 import type { InstanceStatus, Status } from '../../src/controller/status.ts';
 import { controlSocket } from '../../src/platform/machine/state-folder.ts';
+import { until } from '../cluster/until.ts';
 import type { AppFolder } from '../support/app-folder.ts';
+import { statusWhen } from '../machine-services/support.ts';
 import { eventually } from '../support/haproxy.ts';
 import { exampleApp } from './example-app.ts';
 import { roundRobin } from './round-robin.ts';
@@ -19,18 +22,50 @@ const membersNamed = (name: string, count: number): string[] =>
 const MEMBERS = membersNamed('member', 1_000);
 /** They log in when there are four instances, so that those which leave have members. */
 const NEWCOMERS = membersNamed('newcomer', 200);
+/** Two instances are replaced one after the other, and each is left by its users first; ms. */
+const CHANGED_WITHIN = 60_000;
 /** A member asks login and community once each in this time; ms. */
 const THINK = 2_000;
 /** scrypt of the password with 16 zero bytes at the least cost: a thousand log-ins are not the test. */
 const CHEAP_HASH = `$scrypt$ln=4,r=8,p=1$${'A'.repeat(22)}$VnIs26vEN5b2eubhb5OHRxEn4rNWGr1n44VFpcCm9b8`;
 
-test('1,000 members under load lose no request while services are scaled and restarted', async (t) => {
+test('1,000 members keep their sessions while login is scaled, restarted and killed', async (t) => {
+  await using app = await exampleApp();
+  const url = await bringUp(app);
+  const sessions = await logIn(url, MEMBERS, PASSWORD);
+  const members = new SessionLoad({ url, sessions, think: THINK });
+  t.after(() => members.end());
+  for (const verb of [
+    ['scale', 'login=4'],
+    ['scale', 'login=2'],
+    ['restart', 'login'],
+  ])
+    await t.test(`${verb.join(' ')}: no request and no session is lost`, async () => {
+      await app.must(...verb);
+      await statusWhen(app, 'everything has its copy', isWhole);
+      await everybodyAnswered(members);
+      assert.deepEqual([members.failed, members.lost], [[], []]);
+      assert.equal(members.sessions.length, MEMBERS.length);
+    });
+
+  await t.test('an instance that is killed takes no session with it', async () => {
+    const [victim] = pidsOf(app, 'login');
+    assert.ok(victim !== undefined);
+    process.kill(victim, 'SIGKILL');
+    await everybodyAnswered(members);
+    await statusWhen(app, 'everything has its copy again', isWhole);
+    assert.deepEqual(members.lost, []);
+    t.diagnostic(`${members.failed.length} requests failed`);
+  });
+});
+
+test('without hand-over 1,000 members lose no request, and no session before the drain time', async (t) => {
   // These members never go idle, so each leaving instance takes its whole drain time: 5 s are enough here.
-  await using app = await exampleApp([['drain: 30s', 'drain: 5s']]);
-  await app.write('migrations/V4__more_members.sql', membersSql([...MEMBERS, ...NEWCOMERS]));
-  await app.must('up', '--detach');
-  const { url } = await app.status();
-  assert.ok(url);
+  await using app = await exampleApp([
+    ['drain: 30s', 'drain: 5s'],
+    ['handoff: true', 'handoff: false'],
+  ]);
+  const url = await bringUp(app);
   const sessions = await logIn(url, MEMBERS, PASSWORD);
   const members = new SessionLoad({ url, sessions, think: THINK });
   t.after(() => members.end());
@@ -94,6 +129,20 @@ test('1,000 members under load lose no request while services are scaled and res
   });
 });
 
+async function bringUp(app: AppFolder): Promise<string> {
+  await app.write('migrations/V6__more_members.sql', membersSql([...MEMBERS, ...NEWCOMERS]));
+  await app.must('up', '--detach');
+  const { url } = await app.status();
+  assert.ok(url);
+  return url;
+}
+
+/** Every session is at two instances, and nothing is under way. */
+function isWhole({ state, services }: Status): boolean {
+  const { alone, incomplete } = services.find(({ name }) => name === 'login')?.copies ?? {};
+  return state === 'ready' && alone === 0 && incomplete === 0;
+}
+
 /** Waits until every member has had answers to requests that began after this call. */
 async function everybodyAnswered(load: SessionLoad): Promise<void> {
   const calls = new Map(load.sessions.map(({ email, calls }) => [email, calls]));
@@ -119,7 +168,7 @@ async function leaveTimes(app: AppFolder, verb: string[], count: number): Promis
   const note = (instance: InstanceStatus): void => {
     if (instance.leaveBy !== undefined) leaveBy.set(instance.id, instance.leaveBy);
   };
-  await eventually(`${verb.join(' ')} is done`, isDone);
+  await until(`${verb.join(' ')} is done`, CHANGED_WITHIN, isDone);
   assert.equal(leaveBy.size, 2, 'two instances left');
   return leaveBy;
 }

@@ -78,11 +78,25 @@ export class CounterLoad {
   }
 }
 
-/** Answers that do not go on where the user's answer before left off: another instance, or another number. */
+/**
+ * Answers that do not go on where the user's answer before left off: another instance, or another number. A call whose
+ * connection broke may have been counted or not.
+ */
 export function breaks(calls: readonly Call[]): Call[] {
-  const answered = calls.filter(({ status }) => status === 200);
-  return answered.filter(({ instance, calls }, index) => {
-    const before = answered[index - 1];
-    return before !== undefined && (instance !== before.instance || calls !== (before.calls ?? 0) + 1);
-  });
+  const found: Call[] = [];
+  let before: Call | undefined;
+  let broken = 0;
+  for (const call of calls) {
+    if (call.status === 0) broken += 1;
+    if (call.status !== 200) continue;
+    if (before !== undefined && !goesOn(before, call, broken)) found.push(call);
+    before = call;
+    broken = 0;
+  }
+  return found;
+}
+
+function goesOn(before: Call, { instance, calls = 0 }: Call, broken: number): boolean {
+  const missed = calls - (before.calls ?? 0) - 1;
+  return instance === before.instance && missed >= 0 && missed <= broken;
 }

@@ -23,7 +23,10 @@ test('a service that crashes again and again is named with its last lines, and t
   );
   assert.match(up.stdout, /http:/, 'what runs can be reached');
 
-  const status = await app.run(['status']);
+  let status = await app.run(['status']);
+  // For a moment it is being started once more.
+  for (let again = 0; again < 20 && !status.stdout.includes('exit code 1'); again += 1)
+    status = await app.run(['status']);
   assert.equal(status.code, 1);
   assert.match(
     status.stdout,

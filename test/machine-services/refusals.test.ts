@@ -35,7 +35,7 @@ test('a database that can not be made is told at once, with what its installer s
   });
   const { code, stderr } = await app.run(['up', '--detach']);
   assert.equal(code, 1);
-  assert.match(stderr, /database: the database's data folder could not be made by \S+: .*not found/);
+  assert.match(stderr, /database: the database's data folder could not be made by \S+: [^]*not found/);
   const { database, state } = await app.status();
   assert.deepEqual([state, database.state], ['failing', 'failed']);
 });

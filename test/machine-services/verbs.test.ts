@@ -13,7 +13,7 @@ const APP = `name: app
 services:
   login:
     run: "echo begins && exec ${services.counter}"
-    stateful: { key: { header: x-user }, idle: 2s, drain: 60s }
+    stateful: { key: { header: x-user }, idle: 6s, drain: 60s }
     instances: { min: 2, max: 3 }
   shop: { run: "echo opens && exec ${services.counter}", instances: { min: 1, max: 2 } }
 routes: { /login: login, /: shop }
@@ -47,7 +47,7 @@ test('the verbs on a running application', async (t) => {
     await refused(['logs', '-n', 'many'], /whole number/);
   });
 
-  await t.test('explain says who owns a user, who serves her, and why', async () => {
+  await t.test('explain says who owns a user, who serves her, and why', async (about) => {
     const explain = async (...args: string[]): Promise<Record<string, unknown>> =>
       JSON.parse((await app.must('explain', ...args, '--json')).stdout) as Record<string, unknown>;
     const before = await explain('alice');
@@ -55,6 +55,10 @@ test('the verbs on a running application', async (t) => {
     assert.deepEqual([before['pinned'], before['servedBy']], [false, before['owner']]);
     assert.equal(before['epoch'], serviceOf(await app.status(), 'login').epoch);
     const answer = JSON.parse((await askAs(port, 'alice', { path: '/login' })).body) as { instance: string };
+    // A session that is in use, however long it takes to ask.
+    const use = (): void => void askAs(port, 'alice', { path: '/login' }).catch(() => undefined);
+    const using = setInterval(use, 500);
+    about.after(() => clearInterval(using));
     const after = await explain('alice', '--service', 'login');
     assert.deepEqual([after['pinned'], after['servedBy']], [true, answer.instance]);
     const words = await app.must('explain', 'alice');
@@ -62,6 +66,22 @@ test('the verbs on a running application', async (t) => {
       words.stdout,
       new RegExp(`^alice is served by ${answer.instance}\\n +slot +\\d+\\n +owner +`),
     );
+    const [first] = after['moves'] as { epoch: number; from: string | null; to: string }[];
+    assert.deepEqual([first?.to, (first?.epoch ?? 0) > 0], [before['owner'], true]);
+    assert.match(words.stdout, /epoch \d+, .* ago: from (nobody|login-\d) to login-\d \(\d owners\)/);
+    const then = await explain('alice', '--if', '+1', '--if', '-login-1');
+    const { whatIf } = then as unknown as {
+      whatIf: { members: string[]; users: number; movedSlots: number };
+    };
+    assert.deepEqual(whatIf.members, ['login-2', 'login-3']);
+    assert.ok(whatIf.users === 0 || whatIf.users === 1, `${whatIf.users} users`);
+    assert.ok(whatIf.movedSlots >= 32_768, `${whatIf.movedSlots} slots`);
+    const asked = await app.must('explain', 'alice', '--if', '+1');
+    assert.match(
+      asked.stdout,
+      /if \+1: 3 instances\n +the (user|slot) (stays|moves) .*\n +2184[56] of 65537 slots/,
+    );
+    await refused(['explain', 'alice', '--if', '-login-7'], /no such owner; the owners are login-1, login-2/);
     await refused(['explain', 'alice', '--service', 'nobody'], /nobody|say which service/);
     await refused(['explain', 'alice', '--service', 'shop'], /shop|say which service/);
     await refused(['explain'], /missing required argument 'key'/);

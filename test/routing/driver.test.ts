@@ -9,7 +9,8 @@ import { OperationError, UserError } from '../../src/app/failure.ts';
 import { checkConfig } from '../../src/routing/check-config.ts';
 import type { OwnerTable } from '../../src/routing/owner-table.ts';
 import { CommandRefused, RouterUnreachable, RuntimeSocket } from '../../src/routing/runtime-socket.ts';
-import { steadyTable } from '../../src/routing/steady.ts';
+import { alike } from '../../src/routing/tables/member.ts';
+import { steadyTable } from '../../src/routing/tables/steady.ts';
 import { eventually, haproxyBinary, HOST, TestInstance, TestRouter } from '../support/haproxy.ts';
 import type { Layout } from '../support/haproxy.ts';
 import { askAs } from './load.ts';
@@ -21,7 +22,7 @@ afterEach(async () => {
 });
 
 const table = (names: readonly string[], previous?: OwnerTable): OwnerTable =>
-  steadyTable(previous, 'login', names);
+  steadyTable(previous, 'login', alike(names));
 
 async function folder(): Promise<string> {
   const made = await mkdtemp(join(tmpdir(), 'holdfast-driver-'));
@@ -40,7 +41,7 @@ async function running(): Promise<{ router: TestRouter; one: TestInstance; layou
       {
         service: 'login',
         readyPath: '/ready',
-        stateful: { header: 'x-user', idleMs: 600_000 },
+        stateful: { key: { kind: 'header', name: 'x-user' }, idleMs: 600_000 },
         servers: [{ name: 'login-1', id: 1, host: HOST, port: one.port, state: 'ready' }],
       },
     ],
@@ -68,7 +69,7 @@ test('a publisher that was overtaken between preparing and committing is refused
   const { router } = await running();
   const second = table(['login-1', 'login-2'], table(['login-1']));
   await router.runtime.ask('prepare map login.map');
-  await router.runtime.tell('add map @1 login.map <<\nepoch 1\n');
+  await router.runtime.tell('add map @1 login.map <<\n255.255.255.255 1\n');
   await router.router.publishTable(second);
   await assert.rejects(router.runtime.tell('commit map @1 login.map'), /out of range/);
   assert.equal(await router.router.epoch('login'), 2);
@@ -77,10 +78,10 @@ test('a publisher that was overtaken between preparing and committing is refused
 test('a publication that was left half done does not show in the next one', async () => {
   const { router } = await running();
   await router.runtime.ask('prepare map login.map');
-  await router.runtime.tell('add map @1 login.map <<\nepoch 9\n0 login-9\n');
+  await router.runtime.tell('add map @1 login.map <<\n255.255.255.255 9\n0.0.0.0 login-9\n');
   await router.router.publishTable(table(['login-1', 'login-2'], table(['login-1'])));
   assert.equal(await router.router.epoch('login'), 2);
-  assert.match(await router.runtime.ask('show map'), /\(login\.map\).* entry_cnt=65538$/m);
+  assert.doesNotMatch(await router.runtime.ask('show map @2 login.map'), /login-9/);
 });
 
 test('removing a server waits for its requests, and cuts them when the time is over', async () => {
@@ -154,6 +155,18 @@ test('a valid configuration passes the check, a bad one fails with the words of 
   await assert.rejects(checkConfig(bad, binary), (error) => {
     assert.ok(error instanceof OperationError);
     assert.match(error.message, /unknown keyword 'bnid'/);
+    return true;
+  });
+});
+
+test('a HAProxy without Lua is told in one sentence', async () => {
+  const place = await folder();
+  const program = join(place, 'haproxy');
+  const complaint = `[ALERT]    (1) : config : parsing [haproxy.cfg:9] : unknown keyword 'lua-load' in 'global' section`;
+  await writeFile(program, `#!/bin/sh\necho "${complaint}" >&2\nexit 1\n`, { mode: 0o755 });
+  await assert.rejects(checkConfig(join(place, 'haproxy.cfg'), program), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.match(error.message, /^This HAProxy \(.*\) is built without Lua, .*$/);
     return true;
   });
 });

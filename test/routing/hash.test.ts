@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { pinKey } from '../../src/routing/haproxy-backend.ts';
 import { slotOf, SLOTS } from '../../src/routing/owner-table.ts';
 import { eventually, freePort, haproxyBinary, HOST } from '../support/haproxy.ts';
 import { ask, asHeader } from './load.ts';
@@ -25,7 +26,7 @@ before(async () => {
       '  timeout client 10s',
       'frontend hash',
       `  bind ${HOST}:${port}`,
-      `  http-request return status 200 content-type text/plain lf-string "%[req.fhdr(x-user),xxh32,mod(${SLOTS})]"`,
+      `  http-request return status 200 content-type text/plain lf-string "%[req.fhdr(x-user),xxh32,mod(${SLOTS})] %[req.fhdr(x-user),xxh64,hex]"`,
       '',
     ].join('\n'),
   );
@@ -45,21 +46,21 @@ before(async () => {
 
 after(() => resources.disposeAsync());
 
-async function assertSameSlot(key: string): Promise<void> {
+async function assertSame(key: string): Promise<void> {
   const { body } = await ask(port, { headers: { 'x-user': asHeader(key) } });
-  assert.equal(Number(body), slotOf(key), JSON.stringify(key));
+  assert.equal(body, `${slotOf(key)} ${pinKey(key)}`, JSON.stringify(key));
 }
 
-test('HAProxy computes the same slot for keys of every length', async () => {
+test('HAProxy computes the same slot and pin for keys of every length', async () => {
   for (let length = 1; length <= 130; length += 1) {
-    await assertSameSlot(Array.from({ length }, (_, at) => String.fromCodePoint(97 + (at % 26))).join(''));
+    await assertSame(Array.from({ length }, (_, at) => String.fromCodePoint(97 + (at % 26))).join(''));
   }
-  await assertSameSlot('long '.repeat(1_600).trim());
+  await assertSame('long '.repeat(1_600).trim());
 });
 
-test('HAProxy computes the same slot for an empty key', () => assertSameSlot(''));
+test('HAProxy computes the same slot and pin for an empty key', () => assertSame(''));
 
-test('HAProxy computes the same slot for keys beyond ASCII and with punctuation', async () => {
+test('HAProxy computes the same slot and pin for keys beyond ASCII and with punctuation', async () => {
   const keys = [
     'zoë',
     'Ærøskøbing',
@@ -74,9 +75,9 @@ test('HAProxy computes the same slot for keys beyond ASCII and with punctuation'
     '%20',
     '\\',
   ];
-  for (const key of keys) await assertSameSlot(key);
+  for (const key of keys) await assertSame(key);
 });
 
-test('HAProxy computes the same slot for five hundred users', async () => {
-  for (let user = 0; user < 500; user += 1) await assertSameSlot(`user-${user * 7_919}@example.org`);
+test('HAProxy computes the same slot and pin for five hundred users', async () => {
+  for (let user = 0; user < 500; user += 1) await assertSame(`user-${user * 7_919}@example.org`);
 });

@@ -13,15 +13,20 @@ export interface Answer {
 export const asHeader = (key: string): string => Buffer.from(key, 'utf8').toString('latin1');
 
 export interface Ask {
+  /** By default this machine. */
+  readonly host?: string;
   readonly path?: string;
   readonly method?: string;
   readonly headers?: OutgoingHttpHeaders;
   readonly agent?: Agent;
 }
 
-export function ask(port: number, { path = '/', method = 'GET', headers = {}, agent }: Ask): Promise<Answer> {
+export function ask(
+  port: number,
+  { host = HOST, path = '/', method = 'GET', headers = {}, agent }: Ask,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const options = { host: HOST, port, path, method, headers, agent: agent ?? false };
+    const options = { host, port, path, method, headers, agent: agent ?? false };
     const outgoing = httpRequest(options, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => (body += text));
@@ -37,18 +42,19 @@ export function ask(port: number, { path = '/', method = 'GET', headers = {}, ag
 export const askAs = (port: number, user: string, more: Ask = {}): Promise<Answer> =>
   ask(port, { ...more, headers: { 'x-user': asHeader(user), ...more.headers } });
 
-/** Users who ask one thing after the other over kept connections, each for themselves. */
+/** Users who ask one thing after the other, each for themselves, over kept connections or a new one each time. */
 export class Load {
   /** Everything but a 200 answer. */
   readonly failures: string[] = [];
   /** Instances that have answered each user, in order, repetitions left out. */
   readonly served = new Map<string, string[]>();
   answered = 0;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #agent: Agent;
   readonly #users: Promise<void>[];
   #ends = false;
 
-  constructor(port: number, users: readonly string[]) {
+  constructor(port: number, users: readonly string[], keepAlive = true) {
+    this.#agent = new Agent({ keepAlive });
     this.#users = users.map((user) => this.#goOn(port, user));
   }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import type { BackendSpec } from '../../src/routing/haproxy-config.ts';
+import type { BackendSpec } from '../../src/routing/router-spec.ts';
 import { ownerOf } from '../../src/routing/owner-table.ts';
 import type { OwnerTable } from '../../src/routing/owner-table.ts';
-import { steadyTable } from '../../src/routing/steady.ts';
+import { alike } from '../../src/routing/tables/member.ts';
+import { steadyTable } from '../../src/routing/tables/steady.ts';
 import { eventually, HOST, TestInstance, TestRouter } from '../support/haproxy.ts';
 import type { Layout } from '../support/haproxy.ts';
 import { ask, askAs, asHeader, Load } from './load.ts';
@@ -27,13 +28,13 @@ async function instances(count: number): Promise<TestInstance[]> {
 }
 
 const table = (names: readonly string[], previous?: OwnerTable): OwnerTable =>
-  steadyTable(previous, 'login', names);
+  steadyTable(previous, 'login', alike(names));
 
 function layout(servers: readonly TestInstance[]): Layout {
   const login: BackendSpec = {
     service: 'login',
     readyPath: '/ready',
-    stateful: { header: 'x-user', idleMs: 600_000 },
+    stateful: { key: { kind: 'header', name: 'x-user' }, idleMs: 600_000 },
     servers: servers.map(({ name, port }) => ({ name, id: idOf(name), host: HOST, port, state: 'ready' })),
   };
   return { routes: [{ path: '/', service: 'login' }], backends: [login] };
@@ -223,6 +224,7 @@ test('a reload under load fails no request and moves no session', async () => {
   const router = await running(servers, owners);
   const load = loadOn(router);
   await eventually('everybody has a session', () => load.served.size === USERS.length);
+  await eventually('a reload keeps pins', () => router.router.pinsSurviveReload());
   await router.writeFiles(layout(servers), 'second', [owners]);
   await router.reload('second');
   const before = load.answered;

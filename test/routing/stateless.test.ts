@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { Agent } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, test } from 'node:test';
-import type { BackendSpec, ServerSpec } from '../../src/routing/haproxy-config.ts';
+import type { BackendSpec, ServerSpec } from '../../src/routing/router-spec.ts';
 import { eventually, HOST, TestInstance, TestRouter } from '../support/haproxy.ts';
 import type { Layout } from '../support/haproxy.ts';
 import { ask, Load } from './load.ts';
@@ -81,6 +83,30 @@ test('an instance that is gone without a word costs no request that it has not b
     const { backends } = await router.router.observe();
     return backends['web']?.servers.some(({ name, up }) => name === 'web-1' && !up) ?? false;
   });
+});
+
+test('a GET that ends without an answer goes to another instance, a POST is executed once and gets 502', async () => {
+  const [one, two] = [await instance('web-1'), await instance('web-2')];
+  const begun: string[] = [];
+  one.answer = (request) => {
+    begun.push(request.method ?? '');
+    request.resume().once('end', () => request.socket.destroy());
+  };
+  const router = await running(web(server(one), server(two)));
+  const times = (method: string): number => begun.filter((other) => other === method).length;
+  await eventually('it has been asked', async () => {
+    assert.equal((await ask(router.port, { path: '/a' })).body, 'web-2');
+    return times('GET') > 0;
+  });
+  const post = { method: 'POST', headers: { 'content-length': 0 } };
+  let failed = 0;
+  await eventually('it has been told', async () => {
+    const { status } = await ask(router.port, post);
+    if (status === 502) failed += 1;
+    else assert.equal(status, 200);
+    return failed > 0;
+  });
+  assert.equal(times('POST'), failed);
 });
 
 test('an instance that is not ready gets no requests, and gets some again when it is', async () => {
@@ -179,4 +205,87 @@ test('the instance learns who the client is', async () => {
   one.answer = (request, response) => response.end(String(request.headers['x-forwarded-for']));
   const { port } = await running(web(server(one)));
   assert.equal((await ask(port, {})).body, HOST);
+});
+
+test('while no instance is there requests wait for one, and are refused when none comes', async () => {
+  const one = await instance('web-1');
+  const { port } = one;
+  const router = await running(web(server(one)));
+  assert.equal((await ask(router.port, {})).body, 'web-1');
+  await one.crash();
+  await eventually('it is down', async () => {
+    const { backends } = await router.router.observe();
+    return backends['web']?.servers.every(({ up }) => !up) === true;
+  });
+  const refused = await ask(router.port, { method: 'POST' });
+  assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '1']);
+  const waiting = Array.from({ length: 20 }, (_, n) =>
+    ask(router.port, { method: n % 2 === 0 ? 'POST' : 'GET' }),
+  );
+  await eventually('they are there', async () => {
+    const info = await router.runtime.ask('show info');
+    return Number(/^CurrConns: (\d+)/m.exec(info)?.[1]) >= waiting.length;
+  });
+  const again = await new TestInstance('web-1').start(port);
+  resources.defer(() => again.crash());
+  for (const { status, body } of await Promise.all(waiting)) assert.deepEqual([status, body], [200, 'web-1']);
+});
+
+test('only so many requests wait: those beyond are refused at once, and nothing else is harmed', async () => {
+  const [gone, other] = [await instance('web-1'), await instance('shop-1')];
+  await gone.crash();
+  const router = await running({
+    routes: [
+      { path: '/shop', service: 'shop' },
+      { path: '/', service: 'web' },
+    ],
+    backends: [backend('web', [server(gone)]), backend('shop', [server(other)])],
+  });
+  await eventually('it is down', async () => {
+    const { backends } = await router.router.observe();
+    return backends['web']?.servers.every(({ up }) => !up) === true;
+  });
+  let refused = 0;
+  const all = Array.from({ length: 600 }, () => ask(router.port, {}).then(() => (refused += 1)));
+  await eventually('a hundred are refused before the others', () => refused >= 100);
+  assert.ok(refused < all.length, `${refused} of ${all.length}`);
+  assert.equal((await ask(router.port, { path: '/shop' })).body, 'shop-1');
+  await Promise.all(all);
+});
+
+test('clients who break their connections off while they wait take the place of nobody afterwards', async () => {
+  const one = await instance('web-1');
+  const { port } = one;
+  await one.crash();
+  const router = await running(web(server(one)));
+  await eventually('it is down', async () => {
+    const { backends } = await router.router.observe();
+    return backends['web']?.servers.every(({ up }) => !up) === true;
+  });
+  const sockets = Array.from({ length: 550 }, () => connect(router.port, HOST).on('error', () => undefined));
+  resources.defer(() => sockets.forEach((socket) => socket.destroy()));
+  for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nHost: web\r\n\r\n');
+  await eventually('they are there', async () => {
+    const info = await router.runtime.ask('show info');
+    return Number(/^CumReq: (\d+)/m.exec(info)?.[1]) >= sockets.length;
+  });
+  for (const socket of sockets) socket.resetAndDestroy();
+  await eventually('HAProxy has forgotten them', async () => {
+    return !(await router.runtime.ask('show sess')).includes(' be=web ');
+  });
+  const waiting = ask(router.port, {});
+  const again = await new TestInstance('web-1').start(port);
+  resources.defer(() => again.crash());
+  assert.equal((await waiting).body, 'web-1');
+});
+
+test("an instance's own terms for its connection are not told to clients, who have another one", async () => {
+  const one = await instance('web-1');
+  const router = await running(web(server(one)));
+  const agent = new Agent({ keepAlive: true });
+  resources.defer(() => agent.destroy());
+  assert.match(String((await ask(one.port, { agent })).headers['keep-alive']), /^timeout=/);
+  const { headers, body } = await ask(router.port, { agent });
+  assert.equal(body, 'web-1');
+  assert.equal(headers['keep-alive'], undefined);
 });

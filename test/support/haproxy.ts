@@ -11,16 +11,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { haproxyArguments, haproxyConfig, mapFile, ownerMap } from '../../src/routing/haproxy-config.ts';
-import type { RouterSpec } from '../../src/routing/haproxy-config.ts';
+import { haproxyArguments, haproxyConfig } from '../../src/routing/haproxy-config.ts';
 import { HaproxyRouter } from '../../src/routing/haproxy-router.ts';
 import type { OwnerTable } from '../../src/routing/owner-table.ts';
+import { changesFile, mapFile, ownerMap } from '../../src/routing/router-maps.ts';
+import type { RouterSpec } from '../../src/routing/router-spec.ts';
 import { RuntimeSocket } from '../../src/routing/runtime-socket.ts';
+import { INSTANCE_SCRIPT, INSTANCE_SCRIPT_FILE } from '../../src/routing/wait-for-instance.ts';
+import { PINS_SCRIPT, PINS_SCRIPT_FILE } from '../../src/routing/wait-for-pins.ts';
 
 export const HOST = '127.0.0.1';
-const CONDITION_TIMEOUT_MS = 10_000;
-const SIGNAL_AGAIN_MS = 1_000;
+/** Long enough for a machine that does twenty other things. */
+const CONDITION_TIMEOUT_MS = 40_000;
+/** As the product does: a second reload before the first one is done loses the pins. */
+const SIGNAL_AGAIN_MS = 3_000;
 
 /** HAProxy's program; ordinary users often lack `/usr/sbin` in their PATH. */
 export async function haproxyBinary(): Promise<string> {
@@ -36,7 +42,7 @@ export async function haproxyBinary(): Promise<string> {
   throw new Error('HAProxy is missing: apt-get install haproxy');
 }
 
-/** Waits until the condition holds. @throws with `what` when it does not within ten seconds. */
+/** Waits until the condition holds. @throws with `what` when it does not in time. */
 export async function eventually(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
   const giveUp = AbortSignal.timeout(CONDITION_TIMEOUT_MS);
   while (!(await isSo())) {
@@ -59,6 +65,7 @@ export class TestInstance {
   readonly name: string;
   readonly users = new Map<string, number>();
   port = 0;
+  readonly #upgraded = new Set<Duplex>();
   #ready = true;
   #answer: (request: IncomingMessage, response: ServerResponse) => void;
   readonly #server = createServer((request, response) => {
@@ -85,6 +92,15 @@ export class TestInstance {
     this.#answer = answer;
   }
 
+  /** What to do with a connection that a client asks to upgrade; it is cut with the instance. */
+  set upgrade(upgrade: (socket: Duplex, request: IncomingMessage) => void) {
+    this.#server.removeAllListeners('upgrade').on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+      this.#upgraded.add(socket);
+      socket.once('close', () => this.#upgraded.delete(socket));
+      upgrade(socket, request);
+    });
+  }
+
   async start(port = 0): Promise<this> {
     this.#server.listen(port, HOST);
     await once(this.#server, 'listening');
@@ -97,11 +113,14 @@ export class TestInstance {
     if (!this.#server.listening) return;
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
+    for (const socket of this.#upgraded) socket.destroy();
     await closed;
   }
 }
 
-export type Layout = Pick<RouterSpec, 'routes' | 'backends'>;
+export type Layout = Pick<RouterSpec, 'routes' | 'backends' | 'tls'>;
+/** What a test changes in the configuration. */
+export type ConfigChange = (config: string) => string;
 
 export class TestRouter {
   readonly folder: string;
@@ -111,6 +130,8 @@ export class TestRouter {
   readonly #binary: string;
   #process: ChildProcess | undefined;
   #log = '';
+  /** Applied to every configuration that is written from now on. */
+  change: ConfigChange = (config) => config;
 
   private constructor(folder: string, port: number, binary: string) {
     this.folder = folder;
@@ -146,10 +167,19 @@ export class TestRouter {
       generation,
       host: HOST,
       port: this.port,
-      sockets: { runtime: join(this.folder, 'runtime.sock'), peer: join(this.folder, 'peer.sock') },
+      sockets: {
+        runtime: join(this.folder, 'runtime.sock'),
+        peer: join(this.folder, 'peer.sock'),
+        next: join(this.folder, 'next.sock'),
+      },
     });
-    for (const table of tables) await writeFile(join(this.folder, mapFile(table.service)), ownerMap(table));
-    await writeFile(this.configFile, config);
+    for (const table of tables) {
+      await writeFile(join(this.folder, mapFile(table.service)), ownerMap(table));
+      await writeFile(join(this.folder, changesFile(table.service)), '');
+    }
+    await writeFile(join(this.folder, PINS_SCRIPT_FILE), PINS_SCRIPT);
+    await writeFile(join(this.folder, INSTANCE_SCRIPT_FILE), INSTANCE_SCRIPT);
+    await writeFile(this.configFile, this.change(config));
   }
 
   /** Starts HAProxy from the files there are, and waits until it is in force. */

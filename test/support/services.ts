@@ -15,6 +15,10 @@ export function quoted(word: string): string {
 export const services = {
   /** Counts calls per user; answers `{instance, greeting, pid, user, calls}`; `greeting` is its GREETING. */
   counter: command('counter.ts'),
+  /** Asks a counter at the path `/login` for its user, and passes the answer on. */
+  caller: command('caller.ts'),
+  /** Answers `{pid}` once there is a file `go` in its folder. */
+  patient: command('patient.ts'),
   /** Ends at once with exit code 1 and a line of output. */
   crashing: command('crashing.ts'),
   /** Answers `/ready` with 503 for ever. */

@@ -41,7 +41,7 @@ export async function transfer(
     await sql(move, [-request.cents, from]);
     await sql(move, [request.cents, to]);
     const { insertId } = await sql<{ insertId: number }>(
-      'INSERT INTO transfers (from_member, to_member, cents, memo, idempotency_key) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO transfers (from_member, to_member, cents, purpose, idempotency_key) VALUES (?, ?, ?, ?, ?)',
       [from, to, request.cents, request.memo, request.key],
     );
     return { outcome: 'done', id: insertId };
@@ -52,7 +52,7 @@ export async function transfer(
 export async function lastTransfers(pool: Pool, email: string): Promise<Transfer[]> {
   // Two ranges, each read from the end of its own index, instead of one OR that reads them whole.
   const statement = `
-    SELECT t.id, f.email AS sender, r.email AS receiver, t.cents, t.memo,
+    SELECT t.id, f.email AS sender, r.email AS receiver, t.cents, t.purpose AS memo,
            CAST(UNIX_TIMESTAMP(t.created_at) * 1000 AS UNSIGNED) AS at_ms
     FROM (
       (SELECT * FROM transfers WHERE from_member = (SELECT id FROM members WHERE email = ?) ORDER BY id DESC LIMIT 20)
@@ -116,7 +116,7 @@ async function earlierTransfer(
 ): Promise<EarlierTransfer | undefined> {
   if (key === null) return undefined;
   const rows = await sql<EarlierTransfer[]>(
-    'SELECT id, to_member, cents, memo FROM transfers WHERE from_member = ? AND idempotency_key = ?',
+    'SELECT id, to_member, cents, purpose AS memo FROM transfers WHERE from_member = ? AND idempotency_key = ?',
     [from, key],
   );
   return rows[0];

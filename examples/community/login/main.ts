@@ -1,32 +1,32 @@
 /**
- * Login: the stateful service. It checks passwords and keeps its sessions in memory.
+ * Login: the stateful service. It checks passwords and keeps its sessions in memory, where `holdfast/session` takes care
+ * that they move with their users, and that a crash loses none.
  */
+import { sessionsFromEnvironment } from 'holdfast/session';
 import { checkDatabase, openPool } from '../shared/database.ts';
 import { newLifecycle, serveUntilSignal, serviceApp } from '../shared/service.ts';
 import { readSettings } from '../shared/settings.ts';
 import { addLoginRoutes } from './routes.ts';
-import { Sessions } from './sessions.ts';
+import type { LogIn } from './log-ins.ts';
 import { WorkQueue } from './work-queue.ts';
 
-/** The same as `stateful.idle` in holdfast.yaml: the router forgets a user when the session ends. */
-const IDLE_MS = 15 * 60_000;
-const MOST_SESSIONS = 50_000;
 /** Two of the four threads of Node's pool; a hundred waiting log-ins are about four seconds. */
 const HASHING = { running: 2, waiting: 100 };
 
 const settings = readSettings(process.env);
 const pool = openPool(settings.databaseUrl);
 const lifecycle = newLifecycle();
+const sessions = sessionsFromEnvironment<readonly LogIn[]>({ formatVersion: 1 });
 const checkReady = onceOnly(() => checkDatabase(pool));
 const app = serviceApp(settings.instance, lifecycle, checkReady);
 addLoginRoutes(app, {
   instance: settings.instance,
   tokenKey: settings.tokenKey,
   pool,
-  sessions: new Sessions({ idle: IDLE_MS, count: MOST_SESSIONS }),
+  sessions,
   hashing: new WorkQueue(HASHING),
 });
-await serveUntilSignal(app, settings, lifecycle);
+await serveUntilSignal(app, settings, lifecycle, sessions);
 await pool.end();
 
 /**

@@ -3,15 +3,16 @@
  * router chooses the instance by it, so that a member always meets the instance with the session.
  */
 import { randomUUID } from 'node:crypto';
+import type { Sessions } from 'holdfast/session';
 import type { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Pool } from 'mysql2/promise';
 import { normaliseEmail } from '../shared/email.ts';
 import { jsonBody } from '../shared/service.ts';
 import { signToken, verifyBearer, type Claims } from '../shared/token.ts';
+import { called, loggedIn, loggedOut, type LogIn } from './log-ins.ts';
 import { addMember, passwordHashOf } from './members.ts';
 import { checkPassword, hashPassword } from './password.ts';
-import type { Session, Sessions } from './sessions.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /** Every call renews the token, so this only bounds how long community accepts one after log-out. */
@@ -21,7 +22,8 @@ export interface Login {
   readonly instance: string;
   readonly tokenKey: string;
   readonly pool: Pool;
-  readonly sessions: Sessions;
+  /** By the member's e-mail address, which is the router's key too. */
+  readonly sessions: Pick<Sessions<readonly LogIn[]>, 'update'>;
   /** Where the password hashing waits its turn. */
   readonly hashing: WorkQueue;
 }
@@ -40,28 +42,29 @@ export function addLoginRoutes(app: Hono, login: Login): void {
     const stored = await passwordHashOf(login.pool, email);
     const right = await hashed(login, () => checkPassword(password, stored));
     if (!right) throw new HTTPException(401, { message: 'wrong e-mail address or password' });
-    const session = login.sessions.open(randomUUID(), email, Date.now());
-    if (session === undefined) throw busy('this instance has no room for another session');
-    return c.json(answer(login, session), 201, NO_STORE);
+    const logIn = { id: randomUUID(), calls: 0, since: Date.now() };
+    await login.sessions.update(email, (logIns) => loggedIn(logIns, logIn));
+    return c.json(answer(login, email, logIn), 201, NO_STORE);
   });
 
-  app.get('/login/session', (c) => {
+  app.get('/login/session', async (c) => {
     const claims = ownClaims(login, c.req.header('authorization'), c.req.header('x-user'));
-    const session = login.sessions.use(claims.session, claims.email, Date.now());
-    if (session === undefined) throw new HTTPException(401, { message: 'the session is gone' });
-    return c.json(answer(login, session), 200, NO_STORE);
+    const logIns = await login.sessions.update(claims.email, (logIns) => called(logIns, claims.session));
+    const logIn = logIns?.find(({ id }) => id === claims.session);
+    if (logIn === undefined) throw new HTTPException(401, { message: 'the session is gone' });
+    return c.json(answer(login, claims.email, logIn), 200, NO_STORE);
   });
 
-  app.delete('/login/session', (c) => {
+  app.delete('/login/session', async (c) => {
     const claims = ownClaims(login, c.req.header('authorization'), c.req.header('x-user'));
-    login.sessions.end(claims.session, claims.email);
+    await login.sessions.update(claims.email, (logIns) => loggedOut(logIns, claims.session));
     return c.body(null, 204);
   });
 }
 
 const NO_STORE = { 'Cache-Control': 'no-store' };
 
-function answer(login: Login, { id, email, calls, since }: Session): Record<string, string | number> {
+function answer(login: Login, email: string, { id, calls, since }: LogIn): Record<string, string | number> {
   const token = signToken({ email, session: id, expires: Date.now() + TOKEN_LIFE_MS }, login.tokenKey);
   return { instance: login.instance, email, calls, since: new Date(since).toISOString(), token };
 }
@@ -106,10 +109,6 @@ function registration(
 async function hashed<T>(login: Login, work: () => Promise<T>): Promise<T> {
   // Boxed, because the queue says "refused" by undefined.
   const done = await login.hashing.run(async () => ({ result: await work() }));
-  if (done === undefined) throw busy('too many log-ins at once');
+  if (done === undefined) throw new HTTPException(503, { message: 'too many log-ins at once' });
   return done.result;
-}
-
-function busy(message: string): HTTPException {
-  return new HTTPException(503, { message });
 }

@@ -9,6 +9,8 @@ const CONNECTIONS = 4;
 const WAITING_REQUESTS = 200;
 const CONNECT_TIMEOUT_MS = 2_000;
 const STATEMENT_TIMEOUT_MS = 5_000;
+/** How often a transaction is tried. */
+const TRIES = 3;
 
 export function openPool(url: string): Pool {
   return createPool({
@@ -35,8 +37,26 @@ export async function withConnection<T>(pool: Pool, work: (sql: Sql) => Promise<
   }
 }
 
-/** Like withConnection, in one transaction: commits what `work` did unless it throws. */
-export function inTransaction<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+/**
+ * Like withConnection, in one transaction: commits what `work` did unless it throws. One that the server has rolled
+ * back because of a deadlock is done anew: a schema change of a table ends the transactions that have locked rows of
+ * another which it refers to.
+ */
+export async function inTransaction<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await transactOnce(pool, work);
+    } catch (error) {
+      if (attempt === TRIES || !isDeadlock(error)) throw error;
+    }
+  }
+}
+
+function isDeadlock(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ER_LOCK_DEADLOCK';
+}
+
+function transactOnce<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
   return withConnection(pool, async (sql) => {
     await sql('START TRANSACTION');
     const result = await work(sql);

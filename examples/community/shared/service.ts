@@ -5,8 +5,10 @@
  * the router is just sending.
  */
 import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { serve, type ServerType } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
+import type { Sessions } from 'holdfast/session';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
@@ -73,6 +75,8 @@ function refuseBody(): never {
 function asAnswer(error: Error): { status: ContentfulStatusCode; message: string } {
   // Thrown by the routes on purpose, with words for the caller; the rest is for the log.
   if (error instanceof HTTPException) return { status: error.status, message: error.message };
+  // Of holdfast/session, which only login has: the session is on its way to another instance.
+  if (error.name === 'SessionUnavailableError') return { status: 503, message: error.message };
   if (isUnavailable(error)) {
     console.error(`database: ${error.message}`);
     return { status: 503, message: 'the database is not available' };
@@ -88,25 +92,39 @@ export async function jsonBody(request: { json(): Promise<unknown> }): Promise<R
   throw new HTTPException(400, { message: 'the body must be a JSON object' });
 }
 
+/** What a service with sessions in memory gives its server: they decide which requests run here, and until when. */
+export type SessionKeeper = Pick<Sessions<unknown>, 'serve' | 'ready' | 'left' | 'close'>;
+
 /** Serves until SIGTERM or SIGINT, then ends gracefully; resolves when everything is closed. */
-export async function serveUntilSignal(app: Hono, settings: Settings, lifecycle: Lifecycle): Promise<void> {
-  const server = serve({ fetch: app.fetch, hostname: settings.host, port: settings.port });
-  if ('keepAliveTimeout' in server) server.keepAliveTimeout = KEEP_ALIVE_MS;
-  await once(server, 'listening');
-  console.log(`${settings.instance} listens on ${settings.host}:${settings.port}`);
+export async function serveUntilSignal(
+  app: Hono,
+  { host, port, instance }: Settings,
+  lifecycle: Lifecycle,
+  sessions?: SessionKeeper,
+): Promise<void> {
+  const listener = getRequestListener(app.fetch, { hostname: host });
+  const server = createServer(sessions === undefined ? listener : sessions.serve(listener));
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.listen(port, host);
+  await Promise.all([once(server, 'listening'), sessions?.ready]);
+  console.log(`${instance} listens on ${host}:${port}`);
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  console.log(`${settings.instance} ends`);
-  await endGracefully(server, lifecycle);
+  console.log(`${instance} ends`);
+  lifecycle.ending = true;
+  await (sessions?.left() ?? requestsStop(lifecycle));
+  await close(server);
+  sessions?.close();
 }
 
-async function endGracefully(server: ServerType, lifecycle: Lifecycle): Promise<void> {
-  lifecycle.ending = true;
+async function requestsStop(lifecycle: Lifecycle): Promise<void> {
   const begin = Date.now();
   const quiet = (): boolean => Date.now() - Math.max(begin, lifecycle.lastRequest) >= QUIET_MS;
   while (!quiet() && Date.now() - begin < SERVE_ON_LIMIT_MS) await delay(QUIET_MS / 10);
+}
+
+async function close(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();
-  if (!('closeIdleConnections' in server)) return;
   server.closeIdleConnections();
   const cut = setTimeout(() => server.closeAllConnections(), REQUESTS_IN_FLIGHT_LIMIT_MS);
   await closed;

@@ -1,10 +1,11 @@
+import type { ProcessStep } from '../../platform/step.ts';
 import type { PhaseInput, PhasePlan } from '../phase.ts';
 
 /** The database runs and answers. An external one is only watched. */
-export function planDatabase({ desired, observed }: PhaseInput): PhasePlan {
+export function planDatabase({ desired, observed }: PhaseInput): PhasePlan<ProcessStep> {
   const { topology } = desired.wanted.app.database ?? {};
   const { state, problem } = observed.database;
-  const wait = (reason: string): PhasePlan => ({ steps: [], waiting: [{ part: 'database', reason }] });
+  const wait = (reason: string): PhasePlan<never> => ({ steps: [], waiting: [{ part: 'database', reason }] });
   switch (state) {
     case 'none':
     case 'ready':

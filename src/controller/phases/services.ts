@@ -1,13 +1,18 @@
 import type { Service } from '../../app/model.ts';
 import type { InstanceObservation } from '../../platform/observation.ts';
-import type { Step } from '../../platform/step.ts';
 import type { OwnerTable } from '../../routing/owner-table.ts';
-import { endStopping, planRollout, type RolloutWanted, type Traffic } from '../../scaling/rollout.ts';
-import { instanceCount } from '../desired.ts';
+import {
+  endStopping,
+  planRollout,
+  type InstanceStep,
+  type RolloutWanted,
+  type Traffic,
+} from '../../scaling/rollout.ts';
+import { instanceCount } from '../../scaling/instance-count.ts';
 import type { PhaseInput, PhasePlan, Waiting } from '../phase.ts';
 
 /** Every service in force has its instances; services that the file no longer names are ended. */
-export function planServices(input: PhaseInput): PhasePlan {
+export function planServices(input: PhaseInput): PhasePlan<InstanceStep> {
   const { desired, observed } = input;
   const { inForce } = desired;
   if (inForce === undefined)
@@ -24,7 +29,7 @@ export function planServices(input: PhaseInput): PhasePlan {
   };
 }
 
-function planService(service: Service, input: PhaseInput): PhasePlan {
+function planService(service: Service, input: PhaseInput): PhasePlan<InstanceStep> {
   const { desired, observed } = input;
   const own = observed.instances.filter((instance) => instance.service === service.name);
   const count = instanceCount(service, desired.scale);
@@ -33,16 +38,43 @@ function planService(service: Service, input: PhaseInput): PhasePlan {
     service: service.name,
     count,
     template: desired.inForce?.templates[service.name] ?? '',
+    startsAtOnce: startsAtOnce(observed),
     startWithin: service.health.start,
     leaveWithin: service.stateful?.drain ?? service.stop,
     stopWithin: service.stop,
   };
   const due = planRollout(wanted, own, (id) => traffic(id, service, input), observed.now);
-  const hold = needsDatabase && observed.database.state !== 'ready';
-  const steps: Step[] = hold ? due.filter((step) => step.kind !== 'start-instance') : due;
+  const lacksDatabase = needsDatabase && observed.database.state !== 'ready';
+  const hold = lacksDatabase || isTableFirst(service, own, input);
+  const steps = hold ? due.filter((step) => step.kind !== 'start-instance') : due;
   const held: Waiting[] =
-    hold && steps.length < due.length ? [{ part: service.name, reason: 'waits for the database' }] : [];
+    lacksDatabase && steps.length < due.length
+      ? [{ part: service.name, reason: 'waits for the database' }]
+      : [];
   return { steps, waiting: [...held, ...waitingFor(service.name, count, own, wanted.template)] };
+}
+
+/** Half of the processors are left to those who serve. */
+function startsAtOnce({ processors = Infinity }: PhaseInput['observed']): number {
+  return Math.max(1, Math.floor(processors / 2));
+}
+
+/** The table without whoever has died is there within so long, or it is not to be waited for; ms. */
+const TABLE_WITHIN = 500;
+
+/** Users of an instance that has just died wait for a table without it, and not for its next start, which would be slow work. */
+function isTableFirst(
+  { name, stateful }: Service,
+  own: readonly InstanceObservation[],
+  { observed, tables }: PhaseInput,
+): boolean {
+  if (stateful?.handoff !== true || !own.some(({ state }) => state === 'ready')) return false;
+  const isTelling = observed.handOvers?.[name]?.isPublishing === true;
+  const owners = tables[name]?.owners ?? [];
+  return own.some(
+    ({ id, state, since }) =>
+      state === 'dead' && observed.now - since < TABLE_WITHIN && (isTelling || owners.includes(id)),
+  );
 }
 
 function waitingFor(
@@ -62,7 +94,7 @@ function describeInstance(instance: InstanceObservation): string {
   return instance.state === 'ready' ? 'outdated, waits to be replaced' : `${instance.state}${problem}`;
 }
 
-function endOrphan(instance: InstanceObservation, { observed }: PhaseInput): Step[] {
+function endOrphan(instance: InstanceObservation, { observed }: PhaseInput): InstanceStep[] {
   switch (instance.state) {
     case 'dead':
       return [{ kind: 'forget-instance', id: instance.id }];
@@ -86,8 +118,16 @@ function endOrphan(instance: InstanceObservation, { observed }: PhaseInput): Ste
 /** A service that is gone from the file has no `stop` of its own any more; ms. */
 const ORPHAN_STOP_WITHIN = 10_000;
 
-/** What the router says about an instance's users. Without a router there are none. */
-function traffic(id: string, service: Service, { observed, tables }: PhaseInput): Traffic {
+/** What is left of an instance's users. Without a router there are none, but there may be sessions. */
+function traffic(id: string, service: Service, input: PhaseInput): Traffic {
+  const owns = service.stateful?.handoff === true && input.tables[service.name]?.owners.includes(id);
+  // What it has is at no other instance yet, or not at as many as it should be.
+  return owns === true
+    ? { drained: false, users: sessionsOf(id, input.observed) }
+    : routedTraffic(id, service, input);
+}
+
+function routedTraffic(id: string, service: Service, { observed, tables }: PhaseInput): Traffic {
   const backend = observed.router.backends[service.name];
   const server = backend?.servers.find((s) => s.name === id);
   // A router that runs but does not answer may still send users there.
@@ -97,6 +137,10 @@ function traffic(id: string, service: Service, { observed, tables }: PhaseInput)
   const users = Math.max(server.pins ?? 0, server.requests);
   const counted = server.pins !== undefined;
   return { drained: counted && users === 0 && isClosed(id, backend?.epoch, tables[service.name]), users };
+}
+
+function sessionsOf(id: string, { instances }: PhaseInput['observed']): number {
+  return instances.find((instance) => instance.id === id)?.session?.answer?.sessions ?? 0;
 }
 
 /** No new user can come: the table in force, which the router works by, does not name the instance. */

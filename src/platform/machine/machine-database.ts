@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 import { defined } from '../../app/defined.ts';
-import { accountsSql, type DatabaseAccounts } from '../../database/accounts.ts';
+import { accountsChangeSql, accountsSql, type DatabaseAccounts } from '../../database/accounts.ts';
 import { connectionOptions } from '../../database/connection-url.ts';
-import { initialiseDataFolder } from '../../database/data-folder.ts';
+import { emptyTemporaryFolder, initialiseDataFolder } from '../../database/data-folder.ts';
 import { probeDatabase } from '../../database/probe.ts';
 import { serverPaths, singleServer } from '../../database/single-server.ts';
 import { restartDelay } from '../../scaling/backoff.ts';
@@ -66,8 +66,8 @@ export class MachineDatabase {
   #answers = false;
   #wasReady = false;
   #problem: string | undefined;
-  /** The accounts that the running server has, as SQL; none until it has been asked. */
-  #accountsInForce: string | undefined;
+  /** The accounts that the running server has; none until it has been asked. */
+  #accountsInForce: DatabaseAccounts | undefined;
   #starting = false;
   #failedStart: FailedStart | undefined;
   #watching = false;
@@ -132,15 +132,15 @@ export class MachineDatabase {
     const socketPath = join(this.#parts.state.sockets, 'database.sock');
     const server = singleServer({
       folder,
+      temporary: await emptyTemporaryFolder(folder),
       socketPath,
       port: prepared.port,
       memory: prepared.memory,
       runsAsRoot,
     });
-    const accounts = accountsSql(prepared.accounts);
     await writeFileSafely(paths.defaults, server.defaultsFile);
-    await writeFileSafely(paths.accounts, accounts);
-    this.#accountsInForce = accounts;
+    await writeFileSafely(paths.accounts, accountsSql(prepared.accounts));
+    this.#accountsInForce = prepared.accounts;
     await this.#parts.table.start(
       { id: DATABASE, host: '127.0.0.1', port: prepared.port },
       {
@@ -211,17 +211,19 @@ export class MachineDatabase {
 
   /** A service that joins while the server runs gets its account at once, others are left alone. */
   async #ensureAccounts({ accounts, adminUrl }: Single): Promise<string | undefined> {
-    const wanted = accountsSql(accounts);
-    if (wanted === this.#accountsInForce) return undefined;
+    const before = this.#accountsInForce;
+    // A server that was adopted may have others: then all are set anew.
+    const statements =
+      before === undefined ? lines(accountsSql(accounts)) : accountsChangeSql(before, accounts);
+    if (statements.length === 0) return undefined;
     try {
       const connection = await createConnection(connectionOptions(adminUrl));
       try {
-        for (const statement of wanted.split(';\n').filter((line) => line !== ''))
-          await connection.query(statement);
+        for (const statement of statements) await connection.query(statement);
       } finally {
         connection.destroy();
       }
-      this.#accountsInForce = wanted;
+      this.#accountsInForce = accounts;
       return undefined;
     } catch (error) {
       return `the accounts could not be set up: ${error instanceof Error ? error.message : String(error)}`;
@@ -237,6 +239,10 @@ export class MachineDatabase {
 
 function endOf({ exitedAt = 0, failures, exit = 'ended' }: ProcessRecord): FailedStart {
   return { at: exitedAt, failures, problem: `mariadbd: ${exit}` };
+}
+
+function lines(sql: string): string[] {
+  return sql.split(';\n').filter((line) => line !== '');
 }
 
 /** What went wrong, and what the program said that was run for it. */

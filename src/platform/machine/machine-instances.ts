@@ -1,6 +1,7 @@
 /** The instances of all services as child processes of this machine. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { defined } from '../../app/defined.ts';
 import type { App, Health } from '../../app/model.ts';
 import { OperationError } from '../../app/failure.ts';
 import type { InstanceObservation } from '../observation.ts';
@@ -20,6 +21,8 @@ export interface InstanceSpec {
   readonly template: string;
   readonly folder: string;
   readonly output: string;
+  /** It hands sessions over, and gets a port for that. */
+  readonly handsOver: boolean;
 }
 
 const HOST = '127.0.0.1';
@@ -52,16 +55,19 @@ export class MachineInstances {
     const id = `${spec.service}-${spec.ordinal}`;
     if (this.#table.isRunning(id)) return;
     const port = await this.#choosePort(id);
+    const sessionPort = spec.handsOver ? await this.#choosePort(`${id} sessions`) : undefined;
     try {
       const { program, args } = shellCommand(spec.run);
-      const given = { PORT: String(port), HOST, INSTANCE: id };
+      const session = sessionPort === undefined ? {} : { HOLDFAST_SESSION_PORT: String(sessionPort) };
+      const given = { PORT: String(port), HOST, INSTANCE: id, ...session };
       const { service, ordinal, template } = spec;
       await this.#table.start(
-        { id, host: HOST, port, service, ordinal, template },
+        { id, host: HOST, port, service, ordinal, template, ...defined({ sessionPort }) },
         { program, args, env: { ...spec.env, ...given }, cwd: spec.folder, output: spec.output },
       );
     } finally {
       this.#promised.delete(port);
+      if (sessionPort !== undefined) this.#promised.delete(sessionPort);
     }
   }
 
@@ -104,7 +110,10 @@ export class MachineInstances {
   }
 
   async #choosePort(id: string): Promise<number> {
-    const reserved = new Set([...this.#table.all().map((record) => record.port), ...this.#promised]);
+    const reserved = new Set([
+      ...this.#table.all().flatMap(({ port, sessionPort = port }) => [port, sessionPort]),
+      ...this.#promised,
+    ]);
     const spread = createHash('sha256').update(`${this.#scope}/${id}`).digest().readUInt32BE();
     const port = await choosePort(HOST, reserved, spread);
     // Another start may have chosen the same one while this one waited.

@@ -1,14 +1,19 @@
 /** One machine as a platform: child processes, files below `.holdfast/`, HAProxy's socket. */
 import { createHash } from 'node:crypto';
+import { availableParallelism, tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defined } from '../../app/defined.ts';
 import type { App } from '../../app/model.ts';
+import { isCopied } from '../../routing/hand-over/copied-table.ts';
 import type { OwnerTable } from '../../routing/owner-table.ts';
+import type { TableChange } from '../../routing/table-history.ts';
 import type { Observation } from '../observation.ts';
-import type { Platform } from '../platform.ts';
-import type { PlatformStep } from '../step.ts';
+import type { Platform, Standing } from '../platform.ts';
+import type { MachineStep } from '../step.ts';
 import { KeptPorts } from './kept-ports.ts';
 import { boundLog } from './log-file.ts';
 import { MachineDatabase } from './machine-database.ts';
+import { MachineSessions } from './machine-sessions.ts';
 import { logFile, MachineInstances } from './machine-instances.ts';
 import { MachineMigrations } from './machine-migrations.ts';
 import { MachineRouter } from './machine-router.ts';
@@ -40,6 +45,7 @@ export class MachinePlatform implements Platform<MachinePrepared> {
   readonly #database: MachineDatabase;
   readonly #migrations: MachineMigrations;
   readonly #router: MachineRouter;
+  readonly #sessions: MachineSessions;
   readonly #listeners = new Set<() => void>();
   #shell: MachinePlace['shell'];
   #app: App | undefined;
@@ -59,8 +65,11 @@ export class MachinePlatform implements Platform<MachinePrepared> {
     this.#ports = new KeptPorts(state.ports, scope);
     this.#instances = new MachineInstances(this.#table, scope, changed);
     this.#database = new MachineDatabase({ table: this.#table, state, searchPath }, changed);
-    this.#migrations = new MachineMigrations(changed);
-    this.#router = new MachineRouter({ table: this.#table, tables: this.#tables, state, searchPath });
+    const shadow = { temporary: tmpdir(), searchPath, cache: state.rehearsals };
+    this.#migrations = new MachineMigrations(shadow, changed);
+    const processes = { table: this.#table, tables: this.#tables, state };
+    this.#router = new MachineRouter({ ...processes, searchPath });
+    this.#sessions = new MachineSessions({ ...processes, router: this.#router });
   }
 
   /** Adopts what runs. Call once, before anything else, holding the application's lock. */
@@ -84,28 +93,41 @@ export class MachinePlatform implements Platform<MachinePrepared> {
     await this.#table.forgive();
   }
 
-  async prepare(app: App, restarts: Readonly<Record<string, number>>): Promise<MachinePrepared> {
+  async prepare(
+    app: App,
+    restarts: Readonly<Record<string, number>>,
+    standing?: Standing<MachinePrepared>,
+  ): Promise<MachinePrepared> {
     const { folder, state } = this.#place;
     const around = { folder, state, shell: this.#shell };
-    return prepare({ app, restarts, around, ports: this.#ports, table: this.#table });
+    const known = defined({ standing });
+    return prepare({ app, restarts, around, ports: this.#ports, table: this.#table, ...known });
   }
 
   async observe(wanted: MachinePrepared, inForce: MachinePrepared | undefined): Promise<Observation> {
     const now = Date.now();
     this.#app = inForce?.app ?? wanted.app;
-    const instances = this.#instances.observe(this.#app);
+    // Looked at first: what is said afterwards is no older than a hand-over that is over.
+    const handOvers = this.#sessions.activity();
+    const seen = this.#instances.observe(this.#app);
+    const [instances, router] = await Promise.all([
+      this.#sessions.observe(seen),
+      this.#router.observe(inForce ?? wanted, seen, now),
+    ]);
     this.#observed = {
       now,
       instances,
       database: this.#database.observe(wanted.database, now),
       migrations: this.#migrations.observe(wanted),
-      router: await this.#router.observe(inForce ?? wanted, instances, now),
+      router,
+      processors: availableParallelism(),
+      handOvers,
     };
     return this.#observed;
   }
 
   async apply(
-    step: PlatformStep,
+    step: MachineStep,
     wanted: MachinePrepared,
     inForce: MachinePrepared | undefined,
   ): Promise<void> {
@@ -115,7 +137,9 @@ export class MachinePlatform implements Platform<MachinePrepared> {
       case 'start-database':
         return this.#database.start(wanted.database);
       case 'migrate':
-        return this.#migrations.run(wanted);
+        return this.#migrations.run(wanted, step.extent, inForce);
+      case 'contract':
+        return this.#migrations.runContract(current);
       case 'start-instance':
         return this.#start(step.service, step.ordinal, current);
       case 'retire-instance':
@@ -132,6 +156,8 @@ export class MachinePlatform implements Platform<MachinePrepared> {
         return this.#router.start(current, seen);
       case 'reload-router':
         return this.#router.reload(current, seen);
+      case 'renew-certificate':
+        return this.#router.renewCertificate(current);
       case 'route-instance':
         return this.#router.route(current, seen, step.id);
       case 'drain-instance':
@@ -141,7 +167,13 @@ export class MachinePlatform implements Platform<MachinePrepared> {
       case 'unroute-instance':
         return this.#router.unroute(step.service, step.id);
       case 'publish-table':
-        return this.#router.publish(step.table);
+        return isCopied(step.table)
+          ? this.#sessions.publish(step.table, step.reason)
+          : this.#router.publish(step.table, step.reason);
+      case 'tell-table':
+        return this.#sessions.tell(step.service, step.id);
+      case 'hand-over':
+        return this.#sessions.handOver(step);
     }
   }
 
@@ -153,10 +185,19 @@ export class MachinePlatform implements Platform<MachinePrepared> {
     return this.#router.pinOf(service, key);
   }
 
+  async pinsOf(service: string): Promise<Readonly<Record<string, number>>> {
+    return this.#router.pinsOf(service);
+  }
+
+  history(service: string): readonly TableChange[] {
+    return this.#tables.history(service);
+  }
+
   /** Router first, so that nobody is answered by half an application; the database last. */
   async end(progress: (text: string) => void, hurry: AbortSignal): Promise<void> {
     await this.#migrations.close();
     await this.#router.stop(hurry);
+    await this.#sessions.release();
     await Promise.all(this.#instances.observe(undefined).map(({ id }) => this.#endInstance(id, hurry)));
     await this.#database.stop(hurry);
     for (const { id } of this.#table.all()) await this.#table.forget(id);
@@ -178,7 +219,7 @@ export class MachinePlatform implements Platform<MachinePrepared> {
 
   async #start(service: string, ordinal: number, current: MachinePrepared): Promise<void> {
     const { app, environments, templates } = current;
-    const { run } = app.services.find((candidate) => candidate.name === service) ?? {};
+    const { run, stateful } = app.services.find((candidate) => candidate.name === service) ?? {};
     if (run === undefined) return;
     await this.#instances.start({
       service,
@@ -188,11 +229,12 @@ export class MachinePlatform implements Platform<MachinePrepared> {
       template: templates[service] ?? '',
       folder: this.#place.folder,
       output: logFile(this.#place.state.logs, `${service}-${ordinal}`),
+      handsOver: stateful?.handoff === true,
     });
   }
 
   /** The router lets go of it before it is told to end, so that no request meets a closed door. */
-  async #stop({ id, reason, failure }: Extract<PlatformStep, { kind: 'stop-instance' }>): Promise<void> {
+  async #stop({ id, reason, failure }: Extract<MachineStep, { kind: 'stop-instance' }>): Promise<void> {
     const { service } = this.#instances.record(id);
     await this.#instances.markStopping(id, reason, failure);
     try {

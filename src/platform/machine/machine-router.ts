@@ -6,17 +6,16 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defined } from '../../app/defined.ts';
-import { OperationError } from '../../app/failure.ts';
+import { UserError } from '../../app/failure.ts';
+import { expiryWarning } from '../../routing/certificate.ts';
 import { checkConfig } from '../../routing/check-config.ts';
-import {
-  haproxyArguments,
-  haproxyConfig,
-  mapFile,
-  ownerMap,
-  type RouterSpec,
-} from '../../routing/haproxy-config.ts';
+import { haproxyArguments, haproxyConfig } from '../../routing/haproxy-config.ts';
 import { HaproxyRouter, type ObservedRouter } from '../../routing/haproxy-router.ts';
 import type { OwnerTable } from '../../routing/owner-table.ts';
+import { reloadInto, untilPinsSurvive } from '../../routing/reload.ts';
+import { renewCertificate } from '../../routing/renew-certificate.ts';
+import { RouterFiles } from '../../routing/router-files.ts';
+import type { RouterSpec } from '../../routing/router-spec.ts';
 import { RouterUnreachable, RuntimeSocket } from '../../routing/runtime-socket.ts';
 import { restartDelay } from '../../scaling/backoff.ts';
 import type {
@@ -26,7 +25,7 @@ import type {
   RouterObservation,
 } from '../observation.ts';
 import { requireProgram } from '../programs.ts';
-import { writeFileSafely } from './json-file.ts';
+import { machineCertificate } from './machine-certificate.ts';
 import { logFile } from './machine-instances.ts';
 import type { MachinePrepared } from './prepared.ts';
 import { ROUTER } from './process-record.ts';
@@ -41,12 +40,6 @@ const REMOVE_GRACE = 1_000;
 const LISTENS_WITHIN = 2_000;
 /** How long HAProxy may take to end; ms. */
 const STOP_TIMEOUT = 3_000;
-/** How long a reload may take to be in force; ms. */
-const RELOAD_TIMEOUT = 10_000;
-/** How long after a signal it is looked whether the reload happened; ms. */
-const RELOAD_PAUSE = 200;
-/** How long a reload waits for pins to be kept over it; HAProxy needs 5 s after its start. */
-const PINS_TIMEOUT = 6_000;
 const POLL = 20;
 
 export interface RouterParts {
@@ -60,11 +53,13 @@ export interface RouterParts {
 export class MachineRouter {
   readonly #parts: RouterParts;
   readonly #haproxy: HaproxyRouter;
-  /** Changes of the files happen one after the other. */
-  #writing: Promise<void> = Promise.resolve();
+  readonly #files: RouterFiles;
+  /** The one that HAProxy was told last; another controller may have told it before. */
+  #certificate: string | undefined;
 
   constructor(parts: RouterParts) {
     this.#parts = parts;
+    this.#files = new RouterFiles(parts.state.routing);
     this.#haproxy = new HaproxyRouter(new RuntimeSocket(this.#socket('router')));
   }
 
@@ -78,24 +73,30 @@ export class MachineRouter {
     if (record === undefined) return { state: 'absent', url, failures: 0, backends: {}, since: now };
     const about = { url, failures: record.failures, backends: {}, since: record.startedAt };
     if (this.#parts.table.isRunning(ROUTER))
-      return { ...about, ...defined({ pid: record.identity?.pid }), ...(await this.#ask(instances, now)) };
+      return {
+        ...about,
+        ...defined({ pid: record.identity?.pid }),
+        ...(await this.#certificateState(prepared, now)),
+        ...(await this.#ask(instances, now)),
+      };
     const waits = now - (record.exitedAt ?? 0) < restartDelay(record.failures);
     return { ...about, state: waits ? 'starting' : 'dead', problem: `HAProxy: ${record.exit ?? 'ended'}` };
   }
 
   async start(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
     if (this.#parts.table.isRunning(ROUTER)) return;
-    const config = await this.#writeStructure(prepared, instances);
+    await this.#writeStructure(prepared, instances);
     await this.#parts.table.start(
       {
         id: ROUTER,
         host: prepared.app.router.host,
         port: prepared.routerPort,
         structure: prepared.structure,
+        ...defined({ tlsPort: prepared.tlsPort }),
       },
       {
         program: requireProgram('haproxy', this.#parts.searchPath),
-        args: haproxyArguments(config),
+        args: haproxyArguments(this.#files.config),
         env: { PATH: this.#parts.searchPath },
         cwd: this.#parts.state.routing,
         output: logFile(this.#parts.state.logs, ROUTER),
@@ -105,20 +106,21 @@ export class MachineRouter {
 
   /** Services or routes have changed: HAProxy takes the new file over without losing a connection. */
   async reload(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
-    const pinsReady = AbortSignal.timeout(PINS_TIMEOUT);
-    while (!pinsReady.aborted && !(await this.#keepsPins())) await sleep(POLL);
+    await untilPinsSurvive(this.#haproxy);
     await this.#writeStructure(prepared, instances);
-    const limit = AbortSignal.timeout(RELOAD_TIMEOUT);
-    while (!(await this.#isInForce(prepared.structure))) {
-      if (limit.aborted)
-        throw new OperationError(
-          `HAProxy has not taken its new configuration over within ${RELOAD_TIMEOUT / 1000} s; see: holdfast logs router`,
-        );
-      // A master that is busy with its last start loses the signal.
-      this.#parts.table.signalLeader(ROUTER, 'SIGUSR2');
-      await sleep(RELOAD_PAUSE);
-    }
-    await this.#parts.table.update(ROUTER, { structure: prepared.structure, port: prepared.routerPort });
+    await reloadInto(this.#haproxy, prepared.structure, () =>
+      this.#parts.table.signalLeader(ROUTER, 'SIGUSR2'),
+    );
+    const { structure, routerPort: port, tlsPort } = prepared;
+    await this.#parts.table.update(ROUTER, { structure, port, tlsPort });
+  }
+
+  /** No connection is lost. @throws UserError when the certificate has become unusable meanwhile */
+  async renewCertificate({ app }: MachinePrepared): Promise<void> {
+    const certificate = await machineCertificate(this.#parts.state, app);
+    if (certificate === undefined) return;
+    await renewCertificate({ files: this.#files, haproxy: this.#haproxy }, certificate.pem);
+    this.#certificate = certificate.pem;
   }
 
   async route(
@@ -147,14 +149,29 @@ export class MachineRouter {
     if (this.#parts.table.isRunning(ROUTER)) await this.#haproxy.removeServer(service, id, REMOVE_GRACE);
   }
 
-  async publish(table: OwnerTable): Promise<void> {
-    await this.#parts.tables.publish(table);
-    await this.#writeMap(table);
-    await this.#haproxy.publishTable(table);
+  /** @param reason in a few words, for people */
+  async publish(table: OwnerTable, reason: string): Promise<void> {
+    await this.#parts.tables.publish(table, reason);
+    await this.follow(table);
+  }
+
+  /** Works by a table that is published, from now on or from its start on. */
+  async follow(table: OwnerTable): Promise<void> {
+    await this.#files.writeMap(table.service, table);
+    if (this.#parts.table.isRunning(ROUTER)) await this.#haproxy.publishTable(table);
   }
 
   async pinOf(service: string, key: string): Promise<string | undefined> {
     return this.#haproxy.pinOf(service, key);
+  }
+
+  /** How many users are pinned, by instance. */
+  async pinsOf(service: string): Promise<Record<string, number>> {
+    const { backends } = await this.#haproxy.observe();
+    const counts = (backends[service]?.servers ?? []).map(
+      async ({ name, id }) => [name, await this.#haproxy.pinCount(service, id)] as const,
+    );
+    return Object.fromEntries(await Promise.all(counts));
   }
 
   /** Ends HAProxy at once: what is routed ends as well. By force when it does not listen, or in a hurry. */
@@ -185,25 +202,6 @@ export class MachineRouter {
     }
   }
 
-  /** A HAProxy that has just been started hands no pins over for a while. */
-  async #keepsPins(): Promise<boolean> {
-    try {
-      return await this.#haproxy.pinsSurviveReload();
-    } catch (error) {
-      if (error instanceof RouterUnreachable) return false;
-      throw error;
-    }
-  }
-
-  async #isInForce(structure: string): Promise<boolean> {
-    try {
-      return (await this.#haproxy.observe()).generation === structure;
-    } catch (error) {
-      if (error instanceof RouterUnreachable) return false;
-      throw error;
-    }
-  }
-
   async #backends(
     found: ObservedRouter,
     instances: readonly InstanceObservation[],
@@ -229,41 +227,45 @@ export class MachineRouter {
     return Object.fromEntries(await Promise.all(entries));
   }
 
-  /** The configuration for the instances that may have requests, as HAProxy would start from it. @returns the file */
-  async #writeConfig(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<string> {
-    const file = join(this.#parts.state.routing, 'haproxy.cfg');
-    const write = this.#writing.then(() =>
-      writeFileSafely(file, haproxyConfig(this.#spec(prepared, instances))),
-    );
-    this.#writing = write.catch(() => undefined);
-    await write;
-    return file;
+  /** The configuration for the instances that may have requests, as HAProxy would start from it. */
+  async #writeConfig(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
+    await this.#files.writeConfig(haproxyConfig(this.#spec(prepared, instances)));
   }
 
-  /** Maps and configuration of a structure that HAProxy has not seen yet. @returns the file, checked */
-  async #writeStructure(
-    prepared: MachinePrepared,
-    instances: readonly InstanceObservation[],
-  ): Promise<string> {
-    for (const service of prepared.app.services.filter((s) => s.stateful !== undefined)) {
-      const table = this.#parts.tables.get(service.name);
-      await (table === undefined ? this.#writeEmptyMap(service.name) : this.#writeMap(table));
+  /** What the user is to know of the certificate, and whether there is a new one. One that can't be used is never taken. */
+  async #certificateState(
+    { app }: MachinePrepared,
+    now: number,
+  ): Promise<Pick<RouterObservation, 'problem' | 'hasNewCertificate'>> {
+    try {
+      const certificate = await machineCertificate(this.#parts.state, app);
+      if (certificate === undefined) return {};
+      if (certificate.pem !== this.#certificate) return { hasNewCertificate: true };
+      return defined({ problem: expiryWarning(certificate, now) });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return { problem: `${error.message}. The router keeps the certificate that it has.` };
     }
-    const file = await this.#writeConfig(prepared, instances);
-    await checkConfig(file, requireProgram('haproxy', this.#parts.searchPath));
-    return file;
+  }
+
+  /** Script, maps and configuration of a structure that HAProxy has not seen yet; HAProxy accepts it. */
+  async #writeStructure(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
+    await this.#files.writeScripts();
+    const certificate = await machineCertificate(this.#parts.state, prepared.app);
+    if (certificate !== undefined) await this.#files.writeCertificate(certificate.pem);
+    this.#certificate = certificate?.pem;
+    for (const { name, stateful } of prepared.app.services) {
+      if (stateful !== undefined) await this.#files.writeMap(name, this.#parts.tables.get(name));
+    }
+    const program = requireProgram('haproxy', this.#parts.searchPath);
+    await this.#files.writeConfig(haproxyConfig(this.#spec(prepared, instances)), (file) =>
+      checkConfig(file, program),
+    );
   }
 
   #spec(prepared: MachinePrepared, instances: readonly InstanceObservation[]): RouterSpec {
-    return routerSpec(prepared, instances, { runtime: this.#socket('router'), peer: this.#socket('peer') });
-  }
-
-  async #writeMap(table: OwnerTable): Promise<void> {
-    await writeFileSafely(join(this.#parts.state.routing, mapFile(table.service)), ownerMap(table));
-  }
-
-  async #writeEmptyMap(service: string): Promise<void> {
-    await writeFileSafely(join(this.#parts.state.routing, mapFile(service)), 'epoch 0\n');
+    const [runtime, peer, next] = [this.#socket('router'), this.#socket('peer'), this.#socket('next')];
+    return routerSpec(prepared, instances, { runtime, peer, next });
   }
 
   #socket(name: string): string {

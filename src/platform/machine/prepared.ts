@@ -4,20 +4,26 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { defined } from '../../app/defined.ts';
 import { UserError } from '../../app/failure.ts';
 import type { App, Service } from '../../app/model.ts';
 import { adminUser, migratorUser, serviceUser, type Account } from '../../database/accounts.ts';
 import { connectionUrl, parseConnectionUrl } from '../../database/connection-url.ts';
 import type { MigrationSet } from '../../migration/migration-set.ts';
+import { lastContract } from '../../migration/release-phase.ts';
 import { readMigrations } from '../../migration/source.ts';
-import type { Prepared } from '../platform.ts';
+import { keySource } from '../../session/request-key.ts';
+import type { Prepared, Standing } from '../platform.ts';
 import { requireProgram } from '../programs.ts';
 import { baseEnvironment, resolveEnvironments, resolveSource, type Surroundings } from './environment.ts';
 import type { KeptPorts } from './kept-ports.ts';
+import { machineCertificate } from './machine-certificate.ts';
 import type { PreparedDatabase } from './machine-database.ts';
 import { portHolder } from './port-holder.ts';
 import { isFree } from './ports.ts';
 import { DATABASE, ROUTER } from './process-record.ts';
+import { sessionTokenFile } from './machine-sessions.ts';
+import { callsUrl } from './router-spec.ts';
 import type { ProcessTable } from './process-table.ts';
 import { readIfThere, writeFileSafely } from './json-file.ts';
 import { generatedSecret } from './secret-store.ts';
@@ -29,6 +35,8 @@ export interface MachinePrepared extends Prepared {
   readonly environments: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly migrations?: { readonly set: MigrationSet; readonly url: string };
   readonly routerPort: number;
+  /** Where the router listens for HTTPS, if it does. */
+  readonly tlsPort?: number;
 }
 
 export interface Preparation {
@@ -37,37 +45,64 @@ export interface Preparation {
   readonly around: Surroundings;
   readonly ports: KeptPorts;
   readonly table: ProcessTable;
+  /** For an application in force. */
+  readonly standing?: Standing<MachinePrepared>;
 }
 
 /** @throws UserError for whatever the file names and the machine does not have. */
 export async function prepare(preparation: Preparation): Promise<MachinePrepared> {
   const { app, restarts, around } = preparation;
+  requireCommands(app);
   requireProgram('haproxy', around.shell['PATH'] ?? '');
+  const routerPorts = await prepareRouterPorts(preparation);
   const { database, urls, migratorUrl } = await prepareDatabase(preparation);
   const own = await resolveEnvironments(app, around);
   const base = baseEnvironment(around);
-  const environments = Object.fromEntries(
-    app.services.map(({ name }) => [name, { ...base, ...own[name], ...databaseVariable(urls[name]) }]),
+  const given = Object.fromEntries(
+    await Promise.all(
+      app.services.map(async (service): Promise<[string, Record<string, string>]> => [
+        service.name,
+        {
+          ...own[service.name],
+          ROUTER_URL: callsUrl({ app, routerPort: routerPorts.routerPort }),
+          ...databaseVariable(urls[service.name]),
+          ...(await sessionVariables(service, around.state)),
+        },
+      ]),
+    ),
   );
+  const environments = Object.fromEntries(
+    app.services.map(({ name }) => [name, { ...base, ...given[name] }]),
+  );
+  const migrations = await prepareMigrations(preparation, migratorUrl);
+  const contract = preparation.standing
+    ? preparation.standing.contract
+    : lastContract(migrations?.set.files ?? [])?.version;
   const templates = app.services.map((service) => [
     service.name,
-    templateOf(
-      service,
-      { ...own[service.name], ...databaseVariable(urls[service.name]) },
-      restarts[service.name] ?? 0,
-    ),
+    templateOf(service, given[service.name] ?? {}, { restarts: restarts[service.name] ?? 0, contract }),
   ]);
-  const migrations = await prepareMigrations(app, around.folder, migratorUrl);
-  const routerPort = await prepareRouterPort(preparation);
+  // The router reads it when it needs it, since it is renewed: here it is only judged.
+  await machineCertificate(around.state, app);
   return {
     app,
     database,
     environments,
-    routerPort,
+    ...routerPorts,
     templates: Object.fromEntries(templates),
-    structure: structureOf(app, routerPort),
+    structure: structureOf(app, routerPorts),
     ...(migrations === undefined ? {} : { migrations, migrationSet: migrations.set.id }),
+    ...defined({ contract }),
   };
+}
+
+function requireCommands(app: App): void {
+  const without = app.services.filter(({ run }) => run === undefined).map(({ name }) => name);
+  if (without.length > 0)
+    throw new UserError(
+      `services.${without.join(', services.')}: an image alone runs on a cluster only. ` +
+        'Add `run`, the command that starts one instance on this machine.',
+    );
 }
 
 interface DatabaseParts {
@@ -155,40 +190,97 @@ async function externalDatabase(
   };
 }
 
+/** Of an application in force the files that were applied are known, or none are: others may be there by now. */
 async function prepareMigrations(
-  app: App,
-  folder: string,
+  { app, around, standing }: Preparation,
   url: string | undefined,
 ): Promise<MachinePrepared['migrations']> {
+  if (standing !== undefined) return standing.prepared?.migrations;
   if (app.migrations === undefined || url === undefined) return undefined;
-  return { set: await readMigrations(join(folder, app.migrations.path)), url };
+  return { set: await readMigrations(join(around.folder, app.migrations.path)), url };
 }
 
-async function prepareRouterPort({ app, ports, table }: Preparation): Promise<number> {
-  const { host, port } = app.router;
-  const record = table.isRunning(ROUTER) ? table.get(ROUTER) : undefined;
-  if (port === 0) return record?.port ?? ports.port(ROUTER, host);
-  if (record?.port === port || (await isFree(host, port))) return port;
-  const holder = portHolder(port);
+/** The router's own port, and that for HTTPS. A running router keeps those that it has. */
+async function prepareRouterPorts(
+  preparation: Preparation,
+): Promise<{ routerPort: number; tlsPort?: number }> {
+  const { app, table } = preparation;
+  const running = table.isRunning(ROUTER) ? table.get(ROUTER) : undefined;
+  const { port, tls } = app.router;
+  const choose = (name: string, wanted: number, key: string, held: number | undefined): Promise<number> =>
+    routerPort(preparation, { name, wanted, key, held });
+  const chosen = await choose(ROUTER, port, 'router.port', running?.port);
+  if (tls === undefined) return { routerPort: chosen };
+  const forTls = await choose(`${ROUTER} tls`, tls.port, 'router.tls.port', running?.tlsPort);
+  if (forTls !== chosen) return { routerPort: chosen, tlsPort: forTls };
   throw new UserError(
-    `port ${port} on ${host} is in use${holder === undefined ? '' : ` by ${holder}`}. ` +
-      'End that program, or choose another port for the router (router.port in the file; 0 takes any free one).',
+    `router.tls.port: HTTP has the port ${chosen} already (router.port); choose another one`,
   );
 }
 
-/** Everything an instance is started from; what only bounds or watches it is not part of it. */
-function templateOf(service: Service, env: Readonly<Record<string, string>>, restarts: number): string {
-  const sorted = Object.entries(env).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return digest({ run: service.run, env: sorted, restarts, stateful: service.stateful !== undefined });
+interface PortChoice {
+  readonly name: string;
+  /** 0 for any free one. */
+  readonly wanted: number;
+  /** Where the file says so. */
+  readonly key: string;
+  /** The one that the running router has. */
+  readonly held: number | undefined;
 }
 
-function structureOf(app: App, port: number): string {
-  const services = app.services.map(({ name, health, stateful }) => ({
+async function routerPort(
+  { app, ports }: Preparation,
+  { name, wanted, key, held }: PortChoice,
+): Promise<number> {
+  const { host } = app.router;
+  if (wanted === 0) return held ?? ports.port(name, host);
+  if (held === wanted || (await isFree(host, wanted))) return wanted;
+  const holder = portHolder(wanted);
+  throw new UserError(
+    `port ${wanted} on ${host} is in use${holder === undefined ? '' : ` by ${holder}`}. ` +
+      `End that program, or choose another port for the router (${key} in the file; 0 takes any free one).`,
+  );
+}
+
+/**
+ * Everything an instance is started from; what only bounds or watches it is not part of it. Its program is read from
+ * a folder that may have changed since without a trace: a new contract replaces every instance, so that those that
+ * were started before it are known.
+ */
+function templateOf(
+  { run, stateful }: Service,
+  env: Readonly<Record<string, string>>,
+  revision: { readonly restarts: number; readonly contract: string | undefined },
+): string {
+  const sorted = Object.entries(env).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return digest({ run, env: sorted, ...revision, stateful: stateful !== undefined });
+}
+
+function structureOf(
+  { router: { host, tls }, routes, services: all }: App,
+  { routerPort: port, tlsPort }: Pick<MachinePrepared, 'routerPort' | 'tlsPort'>,
+): string {
+  const services = all.map(({ name, health, stateful }) => ({
     name,
     ready: health.ready,
     stateful,
   }));
-  return digest({ host: app.router.host, port, routes: app.routes, services });
+  const secure = tls === undefined ? {} : { tls: { port: tlsPort, redirect: tls.redirect } };
+  return digest({ host, port, ...secure, routes, services });
+}
+
+/** What the instances of a service that hands sessions over are told, less the port of each. */
+async function sessionVariables(
+  { name, stateful }: Service,
+  state: StateFolder,
+): Promise<Record<string, string>> {
+  if (stateful?.handoff !== true) return {};
+  return {
+    HOLDFAST_SESSION_TOKEN_FILE: await sessionTokenFile(state, name),
+    HOLDFAST_SESSION_KEY: keySource(stateful.key),
+    HOLDFAST_SESSION_IDLE: String(stateful.idle),
+    HOLDFAST_SESSION_DRAIN: String(stateful.drain),
+  };
 }
 
 function databaseVariable(url: string | undefined): { DATABASE_URL?: string } {

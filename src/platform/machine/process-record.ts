@@ -26,6 +26,10 @@ const recordSchema = z.object({
   structure: z.string().optional(),
   host: z.string(),
   port: z.number(),
+  /** Where a router listens for HTTPS. */
+  tlsPort: z.number().optional(),
+  /** Where an instance that hands sessions over is spoken to about that. */
+  sessionPort: z.number().optional(),
   startedAt: z.number(),
   readyAt: z.number().optional(),
   leavingSince: z.number().optional(),

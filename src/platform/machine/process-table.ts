@@ -30,7 +30,7 @@ export interface Command {
 
 /** What a start adds to the record, apart from what the table itself knows. */
 export type NewRecord = Pick<ProcessRecord, 'id' | 'host' | 'port'> &
-  Partial<Pick<ProcessRecord, 'service' | 'ordinal' | 'template' | 'structure'>>;
+  Partial<Pick<ProcessRecord, 'service' | 'ordinal' | 'template' | 'structure' | 'sessionPort'>>;
 
 /** How often adopted processes, whose end nobody reports, are looked at; ms. */
 const ADOPTED_POLL = 200;
@@ -184,13 +184,15 @@ export class ProcessTable {
     if (record === undefined || record.exitedAt !== undefined) return;
     for (const left of findMarked(record.mark)) kill(left.pid, 'SIGKILL');
     const exitedAt = this.#now();
-    await this.#remember({
+    const remembered = this.#remember({
       ...record,
       exitedAt,
       exit: record.stopReason ?? exit,
       failures: failuresAt(record, exitedAt),
     });
+    // Users wait for what follows from it; a controller that does not find it written sees by itself that it has ended.
     for (const listener of this.#listeners) listener();
+    await remembered;
   }
 
   /**

@@ -5,7 +5,7 @@ import type { InstanceObservation, InstanceState } from '../observation.ts';
 import { routerSpec, routerUrl } from './router-spec.ts';
 
 const states: InstanceState[] = ['starting', 'ready', 'unready', 'leaving', 'stopping', 'dead'];
-const sockets = { runtime: '/run/router.sock', peer: '/run/peer.sock' };
+const sockets = { runtime: '/run/router.sock', peer: '/run/peer.sock', next: '/run/next.sock' };
 
 function appAt(host: string): Parameters<typeof routerSpec>[0] {
   const text = `name: t\nservices:\n  web: { run: x }\nrouter: { host: "${host}" }\n`;

@@ -1,15 +1,15 @@
 /** What the router is told of a prepared application and its instances. Pure. */
 import type { App } from '../../app/model.ts';
-import type { RouterSpec, ServerSpec } from '../../routing/haproxy-config.ts';
+import type { RouterSpec, ServerSpec } from '../../routing/router-spec.ts';
 import type { InstanceObservation } from '../observation.ts';
 import type { MachinePrepared } from './prepared.ts';
 
 /** What of a prepared application the router depends on. */
-export type RoutedApp = Pick<MachinePrepared, 'app' | 'routerPort' | 'structure'>;
+export type RoutedApp = Pick<MachinePrepared, 'app' | 'routerPort' | 'tlsPort' | 'structure'>;
 
 /** The whole configuration, with the instances that may have requests. */
 export function routerSpec(
-  { app, routerPort, structure }: RoutedApp,
+  { app, routerPort, tlsPort, structure }: RoutedApp,
   instances: readonly InstanceObservation[],
   sockets: RouterSpec['sockets'],
 ): RouterSpec {
@@ -18,12 +18,17 @@ export function routerSpec(
     host: app.router.host,
     port: routerPort,
     sockets,
+    ...tlsSpec(app.router, tlsPort),
     routes: app.routes,
     backends: app.services.map((service) => ({
       service: service.name,
       readyPath: service.health.ready,
       ...(service.stateful && {
-        stateful: { header: service.stateful.key.header, idleMs: service.stateful.idle },
+        stateful: {
+          key: service.stateful.key,
+          idleMs: service.stateful.idle,
+          ...(service.stateful.handoff ? { pins: false } : {}),
+        },
       }),
       servers: instances.filter((i) => i.service === service.name).flatMap(serverSpec),
     })),
@@ -31,15 +36,32 @@ export function routerSpec(
 }
 
 /** Where users reach the application; an address that stands for all of them is reached as localhost. */
-export function routerUrl({ app, routerPort }: RoutedApp): string {
-  const { host } = app.router;
-  const isAny = host === '0.0.0.0' || host === '::';
-  return `http://${isAny ? 'localhost' : host.includes(':') ? `[${host}]` : host}:${routerPort}`;
+export function routerUrl({ app, routerPort, tlsPort }: RoutedApp): string {
+  const host = isAny(app.router.host) ? 'localhost' : inUrl(app.router.host);
+  return tlsPort === undefined ? `http://${host}:${routerPort}` : `https://${host}:${tlsPort}`;
 }
 
-/** Whether the service keeps its users' sessions in memory. */
+/** Where services on this machine reach each other: HTTP also where users have HTTPS. */
+export function callsUrl({ app, routerPort }: Pick<RoutedApp, 'app' | 'routerPort'>): string {
+  const { host } = app.router;
+  return `http://${host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : inUrl(host)}:${routerPort}`;
+}
+
+function tlsSpec({ host, tls }: App['router'], port: number | undefined): Pick<RouterSpec, 'tls'> {
+  if (tls === undefined || port === undefined) return {};
+  const except = [...LOOPBACK, ...(isAny(host) ? [] : [inUrl(host)])];
+  return { tls: { port, ...(tls.redirect ? { redirect: { port, except: [...new Set(except)] } } : {}) } };
+}
+
+/** Nobody listens in on what does not leave the machine. */
+const LOOPBACK = ['127.0.0.1', '[::1]'];
+
+const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';
+const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
+/** Whether the service keeps its users' sessions where they are. */
 export function isStateful(app: App, service: string): boolean {
-  return app.services.some(({ name, stateful }) => name === service && stateful !== undefined);
+  return app.services.some(({ name, stateful }) => name === service && stateful?.handoff === false);
 }
 
 function serverSpec(instance: InstanceObservation): ServerSpec[] {

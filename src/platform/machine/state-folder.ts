@@ -31,6 +31,8 @@ export interface StateFolder {
   readonly generated: string;
   readonly routing: string;
   readonly database: string;
+  /** What migrations did on a shadow; can be removed at any time. */
+  readonly rehearsals: string;
   /** Unix sockets: inside the state folder, or in a private short folder where that path would not do. */
   readonly sockets: string;
 }
@@ -61,6 +63,7 @@ export function stateFolder(
     generated: join(root, 'generated'),
     routing: join(root, 'routing'),
     database: join(root, 'database'),
+    rehearsals: join(root, 'rehearsals'),
     sockets: fits ? inside : short,
   };
 }

@@ -5,7 +5,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperationError } from '../../app/failure.ts';
-import { decodeTable, encodeTable, type OwnerTable } from '../../routing/owner-table.ts';
+import { decodeStored, encodeStored } from '../../routing/hand-over/copied-table.ts';
+import type { OwnerTable } from '../../routing/owner-table.ts';
+import { parseHistory, withChange, type TableChange } from '../../routing/table-history.ts';
 import { readIfThere, writeJson } from './json-file.ts';
 
 const SUFFIX = '.table.json';
@@ -13,6 +15,7 @@ const SUFFIX = '.table.json';
 export class TableFiles {
   readonly #folder: string;
   readonly #tables = new Map<string, OwnerTable>();
+  readonly #histories = new Map<string, readonly TableChange[]>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -22,8 +25,10 @@ export class TableFiles {
   async open(): Promise<void> {
     for (const name of (await readdir(this.#folder)).filter((file) => file.endsWith(SUFFIX))) {
       const text = await readIfThere(join(this.#folder, name));
-      const table = decodeTable(JSON.parse(text ?? ''));
+      const { history, ...encoded } = (JSON.parse(text ?? '') ?? {}) as { history?: unknown };
+      const table = decodeStored(encoded);
       this.#tables.set(table.service, table);
+      this.#histories.set(table.service, parseHistory(history ?? []));
     }
   }
 
@@ -35,15 +40,27 @@ export class TableFiles {
     return this.#tables.get(service);
   }
 
-  /** @throws OperationError when another table has been published meanwhile. */
-  async publish(table: OwnerTable): Promise<void> {
+  /** What became of a table, the last change first. */
+  history(service: string): readonly TableChange[] {
+    return this.#histories.get(service) ?? [];
+  }
+
+  /**
+   * @param reason of the change, for people
+   * @param encoded the table's JSON, for whoever has it already
+   * @throws OperationError when another table has been published meanwhile
+   */
+  async publish(table: OwnerTable, reason: string, encoded?: object): Promise<void> {
     const known = this.#tables.get(table.service);
     if (known === table) return;
     if (table.epoch <= (known?.epoch ?? 0))
       throw new OperationError(
         `the owner table of ${table.service} is at epoch ${known?.epoch ?? 0}, epoch ${table.epoch} does not follow it`,
       );
-    await writeJson(join(this.#folder, `${table.service}${SUFFIX}`), encodeTable(table));
+    const history = withChange(this.history(table.service), known, table, { at: Date.now(), reason });
+    const stored = { ...(encoded ?? encodeStored(table)), history };
+    await writeJson(join(this.#folder, `${table.service}${SUFFIX}`), stored);
     this.#tables.set(table.service, table);
+    this.#histories.set(table.service, history);
   }
 }

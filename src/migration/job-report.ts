@@ -1,0 +1,32 @@
+/**
+ * What the Job of a migration tells the controller of a cluster when it is done: the names of contract files, as one
+ * JSON object in the container's termination message. Pure.
+ */
+import { valueAt } from '../app/raw-value.ts';
+
+export interface JobReport {
+  /** What waits until no instance of an older version is left. */
+  readonly later: readonly string[];
+}
+
+/** Kubernetes keeps 4,096 bytes of a message; a name has up to 255. */
+const MOST_NAMES = 6;
+
+export function reportText({ later }: JobReport): string {
+  return JSON.stringify({ later: later.slice(-MOST_NAMES) } satisfies JobReport);
+}
+
+/** Undefined for whatever is none. */
+export function readReport(message: string | undefined): JobReport | undefined {
+  try {
+    const later = valueAt(JSON.parse(message ?? ''), 'later');
+    return isNames(later) ? { later } : undefined;
+  } catch {
+    // Another program's last words, or none.
+    return undefined;
+  }
+}
+
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string');
+}

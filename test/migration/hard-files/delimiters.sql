@@ -1,0 +1,28 @@
+SELECT 1;
+DELIMITER //
+SELECT 2; SELECT 3//
+SELECT 4 // SELECT 5//
+delimiter $$
+SELECT '$$', "//;" $$
+  DELIMITER ;;
+SELECT 6; ;;
+Delimiter |
+SELECT 7; | SELECT 8 |
+DELIMITER '@@'
+SELECT 9; @@
+DELIMITER "^^"
+SELECT 10; ^^
+DELIMITER END_OF
+SELECT 11;
+END_OF
+DELIMITER ; -- back again
+SELECT 12;
+CREATE TEMPORARY TABLE d (
+  delimiter CHAR(1)
+);
+SELECT delimiter
+FROM d;
+DELIMITER //;
+SELECT 13 //;
+DELIMITER ;
+SELECT 14;

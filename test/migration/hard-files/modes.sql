@@ -1,0 +1,12 @@
+SET sql_mode = 'NO_BACKSLASH_ESCAPES';
+SELECT '\'; SELECT "\"; SELECT 'C:\dir\';
+SET sql_mode = 'ANSI_QUOTES';
+SELECT 'a\';b' AS "\"; SELECT 'c';
+SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', @x = 1;
+SELECT '\' AS "\"; SELECT 'd';
+SET @@sql_mode := 'STRICT_TRANS_TABLES';
+SELECT '\';', "\";";
+SET @old = @@sql_mode, sql_mode = 'NO_BACKSLASH_ESCAPES';
+SELECT '\';
+SET sql_mode = @old;
+SELECT '\';';
