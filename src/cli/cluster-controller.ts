@@ -140,20 +140,23 @@ async function round(
   }
   const { platform, store, wanted } = await roundParts(around, object);
   const paused = isPaused(object);
-  const told: PlannedStep[] = [];
-  const result = await reconcile({
-    platform,
-    store,
-    wanted,
-    mayAct: () => !paused && mayAct(),
-    tell: (step) => {
-      told.push(step);
-      log(key, `${partOf(step)}: ${describeStep(step)}`);
-    },
-  });
-  if (!mayAct()) return undefined;
-  await report(object, result, paused, around);
-  await tellEvents(object, told, around);
+  const done: PlannedStep[] = [];
+  let result: RoundResult;
+  try {
+    result = await reconcile({
+      platform,
+      store,
+      wanted,
+      mayAct: () => !paused && mayAct(),
+      tell: (step) => log(key, `${partOf(step)}: ${describeStep(step)}`),
+      done: (step) => done.push(step),
+    });
+    if (!mayAct()) return undefined;
+    await report(object, result, paused, around);
+  } finally {
+    // Also of a round that was overtaken: the next one finds the step done, and does not tell of it.
+    await tellEvents(object, done, around);
+  }
   const again = result.awaitsRouters && !paused ? confirmed.pause(key) : againAfter(result);
   return Math.min(again, sessions.of(key).pause ?? Infinity);
 }

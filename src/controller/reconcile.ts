@@ -41,6 +41,8 @@ export interface RoundInput<P extends Prepared> {
   readonly mayAct: () => boolean;
   /** Hears of each step before it is carried out. */
   readonly tell: (step: ReleaseStep | ClusterStep) => void;
+  /** Hears of each step that was carried out, also in a round that fails after it. */
+  readonly done: (step: ReleaseStep | ClusterStep) => void;
 }
 
 export interface RoundResult extends SideFacts {
@@ -100,7 +102,7 @@ interface Work<P extends Prepared> extends RoundInput<P> {
 /** @returns what was refused; parts that it is about are left out, all others are brought about */
 async function carryOut<P extends Prepared>(
   steps: readonly PlannedStep[],
-  { platform, store, settings, desired, mayAct, tell }: Work<P>,
+  { platform, store, settings, desired, mayAct, tell, done }: Work<P>,
 ): Promise<string | undefined> {
   if (steps.length === 0 || !mayAct()) return undefined;
   await platform.confirm();
@@ -112,10 +114,12 @@ async function carryOut<P extends Prepared>(
     if (isRelease(step)) {
       // What follows from it is planned anew.
       await store.save(settingsAfter(step, settings, desired));
+      done(step);
       break;
     }
     const refusal = await refusalOf(platform.apply(step, desired.wanted, desired.inForce));
-    if (refusal !== undefined) denied.set(partOf(step), refusal);
+    if (refusal === undefined) done(step);
+    else denied.set(partOf(step), refusal);
   }
   return denied.size === 0 ? undefined : [...denied.values()].join('\n');
 }

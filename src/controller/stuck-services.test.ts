@@ -54,6 +54,7 @@ async function stuckOf(inForce: boolean, over: Partial<Observation> = {}): Promi
     wanted: APP,
     mayAct: () => false,
     tell: () => undefined,
+    done: () => undefined,
   });
   return stuck;
 }

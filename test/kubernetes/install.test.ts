@@ -20,7 +20,7 @@ import {
   type HelmVersion,
   type Holdfast,
 } from './support/holdfast.ts';
-import { assertUnharmed, PASSWORD, startLoad } from './support/members.ts';
+import { assertUnharmedIn, PASSWORD, startLoad } from './support/members.ts';
 import { loadUnderTags } from './support/more-tags.ts';
 import { PodHistory } from './support/pod-history.ts';
 
@@ -41,7 +41,6 @@ const MEMBERS = ['alice@example.org', 'bob@example.org', 'carol@example.org'];
 const EVENT_WITHIN = 30_000;
 
 type Tree = Record<string, unknown>;
-type Event = KubeObject & { readonly reason: string; readonly note: string };
 
 /** The values of an installation: holdfast.yaml of the example, and the image of this working copy. */
 function values(
@@ -102,8 +101,6 @@ describe('an installation with Helm', () => {
   const uninstall = (version: HelmVersion, app: Community): Promise<string> =>
     must(version, ['uninstall', 'shop', `--namespace=${app.namespace}`, '--wait', TIMEOUT]);
 
-  const eventsOf = async (app: Community): Promise<readonly Event[]> =>
-    (await holdfast.client.list<Event>(RESOURCE_TYPES.Event, { namespace: app.namespace })).items;
   /** What is left of an application once everything that goes is gone. */
   const remains = async (app: Community): Promise<string[]> => {
     const kinds = Object.entries(RESOURCE_TYPES).filter(
@@ -147,11 +144,11 @@ describe('an installation with Helm', () => {
       await load.end();
     }
     assert.ok(performance.now() - begun < NOTICED_WITHIN, 'it is noticed in time, and taken back');
-    assertUnharmed(load);
+    await assertUnharmedIn(app, load);
     await assertReady(app);
     assert.deepEqual(history.fewest, { login: 2, community: 2 });
     await app.until('an Event says that Holdfast has taken it back', EVENT_WITHIN, async () =>
-      (await eventsOf(app)).some(({ reason, note }) => reason === 'RolledBack' && /login:none/.test(note)),
+      (await app.events()).some(({ reason, note }) => reason === 'RolledBack' && /login:none/.test(note)),
     );
   };
 

@@ -6,7 +6,7 @@ import { onCluster, shopFolder } from '../kubernetes-verbs/shop-folder.ts';
 import { Community } from './support/community.ts';
 import { migrationsWithMembers } from './support/example.ts';
 import { startHoldfast, type Holdfast } from './support/holdfast.ts';
-import { assertUnharmed, crew, everybodyAnswers, logInsWork, startLoad } from './support/members.ts';
+import { assertUnharmedIn, crew, everybodyAnswers, logInsWork, startLoad } from './support/members.ts';
 
 /** A cluster of its own beside the one that the other tests share. */
 const POOR = {
@@ -65,7 +65,7 @@ describe('an application on a cluster that lacks something', () => {
     const load = await startLoad(url, crew(1, 20));
     try {
       await everybodyAnswers(load);
-      assertUnharmed(load);
+      await assertUnharmedIn(app, load);
     } finally {
       await load.end();
     }

@@ -12,7 +12,6 @@ import { query } from './support/database-access.ts';
 import { migrationsWithMembers, startExample, twoOfEach, type Example } from './support/example.ts';
 import type { Holdfast } from './support/holdfast.ts';
 import {
-  assertUnharmed,
   assertUnharmedIn,
   crew,
   everybodyAnswers,
@@ -253,7 +252,7 @@ describe('migrations on a cluster', () => {
       await Promise.all([users.end(), payers.end()]);
     }
     assert.deepEqual(payers.failed, []);
-    assertUnharmed(users);
+    await assertUnharmedIn(app, users);
     const words = await query(app, "SELECT purpose FROM transfers WHERE purpose LIKE 'payment %'");
     assert.deepEqual(words.map(({ purpose }) => String(purpose)).toSorted(), payers.paid.toSorted());
     const [contract] = await query(

@@ -15,7 +15,7 @@ import {
 } from './support/example.ts';
 import type { Holdfast } from './support/holdfast.ts';
 import {
-  assertUnharmed,
+  assertUnharmedIn,
   crew,
   everybodyAnswers,
   homesOf,
@@ -102,7 +102,7 @@ describe('pods under load', () => {
           await end(pod);
           await replaced(pod, 'community');
           await everybodyAnswers(load);
-          assertUnharmed(load);
+          await assertUnharmedIn(app, load);
         } finally {
           await load.end();
         }
@@ -176,7 +176,7 @@ describe('pods under load', () => {
         await remove(pod);
         await replaced(pod, 'router');
         await everybodyAnswers(load);
-        assertUnharmed(load);
+        await assertUnharmedIn(app, load);
       } finally {
         await load.end();
       }
@@ -235,7 +235,7 @@ describe('pods under load', () => {
       const load = await startLoad(url, crew(2, 20));
       try {
         await everybodyAnswers(load);
-        assertUnharmed(load);
+        await assertUnharmedIn(app, load);
       } finally {
         await load.end();
       }
@@ -256,13 +256,13 @@ describe('pods under load', () => {
         });
         const message = await app.told('RolledBack', 'NotReadyInTime');
         assert.match(message, /needed more memory than its limit \(raise resources\.memory\)/);
-        assertUnharmed(load);
+        await assertUnharmedIn(app, load);
         await app.apply(({ services }) => {
           services.community.health.start = '30s';
           services.community.resources.memory = '192Mi';
         });
         await app.ready();
-        assertUnharmed(load);
+        await assertUnharmedIn(app, load);
       } finally {
         await load.end();
       }
@@ -281,7 +281,7 @@ describe('pods under load', () => {
       const load = await startLoad(await other.url(), crew(1, 20));
       try {
         await everybodyAnswers(load);
-        assertUnharmed(load);
+        await assertUnharmedIn(other, load);
       } finally {
         await load.end();
       }

@@ -6,7 +6,7 @@ import { buildImages } from './support/cluster.ts';
 import { exampleMigrations, isReady, type Community, type Spec } from './support/community.ts';
 import { assertDrained, startExample, twoOfEach, type Example } from './support/example.ts';
 import { install, type Holdfast } from './support/holdfast.ts';
-import { assertUnharmed, crew, membersSql, startLoad, summary } from './support/members.ts';
+import { assertUnharmedIn, crew, membersSql, startLoad, summary } from './support/members.ts';
 import { loadUnderTags } from './support/more-tags.ts';
 import { PodHistory } from './support/pod-history.ts';
 import { routersSay } from './support/routers-say.ts';
@@ -130,11 +130,11 @@ describe('a release under load', () => {
       assert.ok(took > START, `was given its time, ${took} ms`);
       await app.until('what was tried is gone', 60_000, async () => (await app.pods()).every(isSettled));
       assert.deepEqual(history.fewest, { login: 2, community: 2 });
-      assertUnharmed(load);
+      await assertUnharmedIn(app, load);
       await app.apply(corrected);
       await app.ready();
       assert.equal(await app.condition('RolledBack'), undefined);
-      assertUnharmed(load);
+      await assertUnharmedIn(app, load);
     } finally {
       await app.apply(corrected);
       await load.end();
@@ -152,7 +152,7 @@ describe('a release under load', () => {
         async () => (await app.pods('login')).filter(isReady).length === 4,
       );
       await settled();
-      assertUnharmed(load);
+      await assertUnharmedIn(app, load);
       const newcomers = await startLoad(url, crew(0));
       try {
         await app.scale({ login: 2 });

@@ -127,7 +127,14 @@ export class SimulatedController {
     const paused = !(wanted instanceof UserError) && wanted.paused;
     const mayAct = (): boolean => !paused;
     const platform = this.#variant(real);
-    const result = await reconcile({ platform, store, wanted, mayAct, tell: () => undefined });
+    const result = await reconcile({
+      platform,
+      store,
+      wanted,
+      mayAct,
+      tell: () => undefined,
+      done: () => undefined,
+    });
     this.#awaitsRouters = result.awaitsRouters;
     const conditions = conditionsOf(result, paused);
     await reportStatus(client, object, { conditions, detail: { ...result.status } }, this.#api.now);

@@ -67,6 +67,13 @@ interface AppState {
   }[];
 }
 
+interface AppEvent extends KubeObject {
+  readonly eventTime?: string;
+  readonly reason?: string;
+  readonly note?: string;
+  readonly regarding?: { readonly kind?: string };
+}
+
 /** An App of the example and what tests ask of it. */
 export class Community implements AsyncDisposable {
   readonly cluster: TestCluster;
@@ -184,12 +191,28 @@ export class Community implements AsyncDisposable {
     try {
       await until(what, withinMs, isSo);
     } catch (cause) {
-      const [state, pods] = await Promise.all([this.state(), this.pods()]);
+      const [state, pods, events] = await Promise.all([this.state(), this.pods(), this.events()]);
       const names = pods.map(({ metadata, status }) => `${metadata.name} ${status?.phase ?? ''}`);
-      throw new Error(`${String(cause)}\n${JSON.stringify(state, undefined, 1)}\n${names.join('\n')}`, {
+      const told = events.map(({ text }) => text);
+      throw new Error([String(cause), JSON.stringify(state, undefined, 1), ...names, ...told].join('\n'), {
         cause,
       });
     }
+  }
+
+  /** What the controller has told of the App, in that order; `text` with the time. */
+  async events(): Promise<
+    readonly { readonly reason: string; readonly note: string; readonly text: string }[]
+  > {
+    const { items } = await this.client.list<AppEvent>(RESOURCE_TYPES.Event, { namespace: this.namespace });
+    return items
+      .filter(({ regarding }) => regarding?.kind === 'App')
+      .map(({ eventTime = '', reason = '', note = '' }) => ({
+        reason,
+        note,
+        text: `${eventTime} ${reason}: ${note}`,
+      }))
+      .toSorted((one, other) => (one.text < other.text ? -1 : 1));
   }
 
   get<T extends KubeObject>(type: ResourceType, name: string): Promise<T | undefined> {

@@ -1,6 +1,5 @@
 /** Members of the example who log in at little cost, and the load that they make. */
 import assert from 'node:assert/strict';
-import { RESOURCE_TYPES, type KubeObject } from '../../../src/platform/kubernetes/api/kube-object.ts';
 import { until } from '../../cluster/until.ts';
 import { SessionLoad, logIn, type Finding, type Session } from '../../example/session-load.ts';
 import type { Community } from './community.ts';
@@ -54,25 +53,15 @@ export function assertUnharmed(load: SessionLoad): void {
   assert.deepEqual(summary(load.lost), {});
 }
 
-interface AppEvent extends KubeObject {
-  readonly eventTime?: string;
-  readonly reason?: string;
-  readonly note?: string;
-  readonly regarding?: { readonly kind?: string };
-}
-
 /** The same; what it fails with says what the controller has done, and when the findings were. */
-export async function assertUnharmedIn({ client, namespace }: Community, load: SessionLoad): Promise<void> {
+export async function assertUnharmedIn(app: Community, load: SessionLoad): Promise<void> {
   try {
     assertUnharmed(load);
   } catch (cause) {
-    const { items } = await client.list<AppEvent>(RESOURCE_TYPES.Event, { namespace });
-    const events = items
-      .filter(({ regarding }) => regarding?.kind === 'App')
-      .map(({ eventTime = '', reason = '', note = '' }) => `${eventTime} ${reason}: ${note}`);
     const findings = [...load.failed, ...load.lost].map(
       ({ at, text }) => `${new Date(at).toISOString()} ${text.slice(0, 120)}`,
     );
+    const events = (await app.events()).map(({ text }) => text);
     throw new Error([String(cause), ...[...events, ...findings].toSorted()].join('\n'), { cause });
   }
 }
