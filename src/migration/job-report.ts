@@ -16,13 +16,22 @@ export function reportText({ later }: JobReport): string {
   return JSON.stringify({ later: later.slice(-MOST_NAMES) } satisfies JobReport);
 }
 
-/** Undefined for whatever is none. */
+/** Undefined for whatever is none, as another program's last words. */
 export function readReport(message: string | undefined): JobReport | undefined {
+  const later = valueAt(parsed(message), 'later');
+  return isNames(later) ? { later } : undefined;
+}
+
+/** The names of files as JSON; undefined for whatever is none. */
+export function readNames(json: string | undefined): readonly string[] | undefined {
+  const names = parsed(json);
+  return isNames(names) ? names : undefined;
+}
+
+function parsed(json: string | undefined): unknown {
   try {
-    const later = valueAt(JSON.parse(message ?? ''), 'later');
-    return isNames(later) ? { later } : undefined;
+    return JSON.parse(json ?? '');
   } catch {
-    // Another program's last words, or none.
     return undefined;
   }
 }

@@ -16,7 +16,12 @@ const columns = `version, statement, name, hash, checksum, statements, state, be
   duration_ms, error, applied_by`;
 
 /** What tables of this release, and of older ones, have besides. */
-const added = [', epoch, fingerprint_after, is_single, chunks', ', epoch, fingerprint_after, is_single', ''];
+const added = [
+  ', epoch, fingerprint_after, is_single, chunks, phase',
+  ', epoch, fingerprint_after, is_single, chunks',
+  ', epoch, fingerprint_after, is_single',
+  '',
+];
 
 /** All rows, by version (as text) and statement; none when there is no table yet. */
 export async function readRows(place: JournalPlace): Promise<JournalRow[]> {

@@ -23,6 +23,8 @@ export interface JournalRow {
   /** How many statements the file has. */
   readonly statements: number;
   readonly state: 'running' | 'applied' | 'failed';
+  /** Whether its file was a contract; none in a row of an older release. */
+  readonly isContract?: boolean;
   /** Whether the statement was begun and had committed by itself; see journal.ts. */
   readonly began: boolean;
   /** What the schema was before the statement; see fingerprint.ts. */
@@ -53,7 +55,12 @@ export interface JournalDetails {
 
 /** Reads a row; the columns that an older release has not are undefined. */
 export function readRow(row: RowDataPacket): JournalRow {
-  const { fingerprint_after: after, is_single: isSingle, chunks: json } = row as Record<string, unknown>;
+  const {
+    fingerprint_after: after,
+    is_single: isSingle,
+    chunks: json,
+    phase,
+  } = row as Record<string, unknown>;
   const chunks = typeof json === 'string' ? parseProgress(json) : undefined;
   return {
     version: String(row['version']),
@@ -68,6 +75,7 @@ export function readRow(row: RowDataPacket): JournalRow {
     ...(typeof after === 'string' ? { fingerprintAfter: after } : {}),
     ...(typeof isSingle === 'number' ? { isSingle: isSingle === 1 } : {}),
     ...(chunks === undefined ? {} : { chunks }),
+    ...(typeof phase === 'string' ? { isContract: phase === 'contract' } : {}),
     epoch: Number(row['epoch'] ?? 0),
     startedAt: new Date(Number(row['started'])),
     finishedAt: row['finished'] === null ? undefined : new Date(Number(row['finished'])),

@@ -89,4 +89,5 @@ const addedColumns = [
   { name: 'repaired_by', type: 'VARCHAR(400) NULL' },
   { name: 'repair', type: 'TEXT NULL' },
   { name: 'chunks', type: "TEXT NULL COMMENT 'JSON: how far a backfill is'" },
+  { name: 'phase', type: "VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'of its file'" },
 ] as const;

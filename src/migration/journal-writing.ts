@@ -97,6 +97,7 @@ export function rowOf(
     statements: file.statements.length,
     text: mayHoldPassword(statement.sql) ? null : shortOrNull(statement.sql),
     epoch,
+    phase: file.phase,
   };
 }
 

@@ -80,6 +80,26 @@ test('a database ahead of the files is applied', () => {
   assert.deepEqual(planMigrations(one, journalOf(two.files), live), { kind: 'run', files: [] });
 });
 
+test('a database that is ahead by a contract can not be worked on by what the contract took away from', () => {
+  const contract = journalOf(two.files).map((row) =>
+    row.version === '2' ? { ...row, isContract: true } : row,
+  );
+  const statuses = fileStatuses(one, contract);
+  assert.deepEqual(
+    statuses.map(({ state }) => state),
+    ['applied', 'missing'],
+  );
+  assert.match(
+    summary(statuses, false).problem ?? '',
+    /V2__b\.sql is applied and not among the migrations any more/,
+  );
+  assert.equal(planMigrations(one, contract, live).kind, 'refused');
+  const failed = contract.map((row) =>
+    row.isContract === true ? { ...row, state: 'failed' as const } : row,
+  );
+  assert.equal(summary(fileStatuses(one, failed), false).state, 'applied');
+});
+
 test('a changed file names its first statement that differs', () => {
   const edited = setOf({
     'V1__a.sql': 'CREATE TABLE a (x INT);',

@@ -13,6 +13,7 @@ import {
   type Phase,
   type Statement,
 } from './migration-set.ts';
+import { closedWayText } from './release-phase.ts';
 import { interruptedStatement, sessionBefore, type LiveSchema, type Recovery } from './recovery.ts';
 
 /** What is the matter with one file of the set, or with one version that only the journal has. */
@@ -26,7 +27,10 @@ export type FileState =
   | 'unfinished'
   /** What was applied is not what the file says now. */
   | 'changed'
-  /** Applied, but there is no such file although there are later ones; or not applied although later ones are. */
+  /**
+   * Applied, but there is no such file although there are later ones, or it was a contract, which has taken away what
+   * this version needs; or not applied although later ones are.
+   */
   | 'missing'
   /** Applied and later than every file: the database belongs to a newer version of the application. */
   | 'ahead';
@@ -204,10 +208,13 @@ function notApplied(
 function unknownVersion(version: string, rows: readonly JournalRow[], last: string | undefined): FileStatus {
   const name = rows[0]?.name ?? '';
   const applied = rows.filter(({ state }) => state === 'applied').length;
+  const file = `V${version}__${name}.sql`;
   if (last === undefined || compareVersions(version, last) > 0) {
-    return { version, name, state: 'ahead', applied };
+    const hasTakenAway = rows.some(({ isContract, state }) => isContract === true && state !== 'failed');
+    if (!hasTakenAway) return { version, name, state: 'ahead', applied };
+    return { version, name, state: 'missing', applied, problem: closedWayText(file) };
   }
-  const problem = `V${version}__${name}.sql has been applied, but is no longer in the folder: put it back`;
+  const problem = `${file} has been applied, but is no longer in the folder: put it back`;
   return { version, name, state: 'missing', applied, problem };
 }
 

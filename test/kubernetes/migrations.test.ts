@@ -247,6 +247,12 @@ describe('migrations on a cluster', () => {
       });
       assert.ok(told.has('Pending'), 'it was told that the contract waits');
       await app.ready();
+      await app.apply((spec) => {
+        spec.migrations = { path: './migrations', configMap: 'migrations-v1' };
+        spec.services.community.image = 'localhost/community/community:before';
+      });
+      const closed = await app.told('Stalled', 'MigrationFailed');
+      assert.match(closed, /V5__no_memo\.sql is applied and not among the migrations/);
       await everybodyAnswers(users);
     } finally {
       await Promise.all([users.end(), payers.end()]);

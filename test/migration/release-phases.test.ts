@@ -70,6 +70,28 @@ test('without a phase everything is applied in order, and what that means is tol
     assert.match(notes.join(), /^V4__no_y\.sql: .*no way back/);
   }));
 
+test('a version from before an applied contract is refused, by who runs it and by who waits', () =>
+  withDatabase(server, async ({ run, serviceUrl }) => {
+    const before = setOf(old);
+    const wait = (): Promise<void> =>
+      waitForMigrations({
+        url: serviceUrl,
+        set: before,
+        timeoutMs: 10_000,
+        signal: AbortSignal.timeout(20_000),
+        waiting: (missing) => assert.fail(`waits: ${missing}`),
+      });
+    const isClosed = (error: unknown): boolean =>
+      error instanceof MigrationRefused && /V3__no_x\.sql is applied and not among/.test(error.message);
+    await run(before);
+    await run(setOf(release), { phase: 'expand' });
+    await wait();
+    await run(before, { phase: 'expand' });
+    await run(setOf(release), { phase: 'contract' });
+    await assert.rejects(wait(), isClosed);
+    await assert.rejects(run(before, { phase: 'expand' }), isClosed);
+  }));
+
 test('a file behind a pending contract is refused, and nothing of the set is applied', () =>
   withDatabase(server, async ({ run, rows }) => {
     await run(setOf(old));

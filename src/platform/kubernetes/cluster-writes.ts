@@ -53,9 +53,9 @@ export class ClusterWrites {
       case 'delete-object':
         return this.#deleteObject(step);
       case 'migrate':
-        return this.#migrate(wanted, step.extent);
+        return this.#migrate(wanted, { extent: step.extent });
       case 'contract':
-        return this.#migrate(inForce ?? wanted, 'contract');
+        return this.#migrate(inForce ?? wanted, { extent: 'contract', contracts: step.files });
       case 'publish-table':
         if (isCopied(step.table)) return this.#sessions(step);
         return this.#publish(step);
@@ -143,7 +143,10 @@ export class ClusterWrites {
     await client.mergePatch(RESOURCE_TYPES.Pod, ref, patch, { subresource: 'status' });
   }
 
-  async #migrate({ app }: ClusterPrepared, extent: JobExtent): Promise<void> {
+  async #migrate(
+    { app }: ClusterPrepared,
+    what: { readonly extent: JobExtent; readonly contracts?: readonly string[] },
+  ): Promise<void> {
     const files = migrationSource(app);
     if (files === undefined) return;
     const { images, client } = this.#input;
@@ -153,7 +156,7 @@ export class ClusterWrites {
       images,
       namespace: this.#namespace,
       owner: ownerOf(this.#input.object),
-      extent,
+      ...what,
     });
     if (this.#live(job) === undefined) await client.create(job);
   }

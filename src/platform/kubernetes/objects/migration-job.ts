@@ -13,6 +13,8 @@ export interface JobInput {
   readonly namespace: string;
   readonly owner: About['owner'];
   readonly extent: JobExtent;
+  /** Names of the files of a contract, as far as they are known. */
+  readonly contracts?: readonly string[];
 }
 
 /** `expand` leaves the contract to a Job of its own; `everything` is for a database that no version has worked on. */
@@ -39,7 +41,8 @@ function argumentsOf(extent: JobExtent): string[] {
 }
 
 /** `podReplacementPolicy: Failed`: a second pod begins only when the first has certainly ended. */
-export function migrationJob({ app, files, images, namespace, owner, extent }: JobInput): Manifest {
+export function migrationJob(input: JobInput): Manifest {
+  const { app, files, images, namespace, owner, extent, contracts = [] } = input;
   const set = migrationSetOf(app, files);
   const labels = labelsOf(app.name, 'migrations');
   const source = migrationFiles(files, images.pullPolicy);
@@ -49,6 +52,7 @@ export function migrationJob({ app, files, images, namespace, owner, extent }: J
     annotations: {
       [ANNOTATIONS.template]: set,
       ...(extent === 'contract' ? { [ANNOTATIONS.phase]: extent } : {}),
+      ...(contracts.length === 0 ? {} : { [ANNOTATIONS.contracts]: JSON.stringify(contracts) }),
     },
     ...(owner === undefined ? {} : { owner }),
   };

@@ -11,6 +11,8 @@ export const ANNOTATIONS = {
   template: 'holdfast.dev/template',
   /** On the Job of a contract: `contract`. */
   phase: 'holdfast.dev/phase',
+  /** Likewise: the names of its files as JSON, where they were known; the pod that told them may go. */
+  contracts: 'holdfast.dev/contracts',
   /** On every object: digest of what it was last made from, so that a key that is dropped is noticed. */
   applied: 'holdfast.dev/applied',
   /** On a Deployment: its pods as they were made, as JSON; kept until the service itself changes. */

@@ -77,9 +77,13 @@ test('a Job has ended one way or the other', () => {
 
 const CONTRACT = 'shop-contract-set1';
 
-function contractJob(type?: 'Complete' | 'Failed'): Job {
+function contractJob(type?: 'Complete' | 'Failed', files?: readonly string[]): Job {
   const { metadata, ...rest } = job(SET, type, 'limit');
-  const annotations = { ...metadata.annotations, 'holdfast.dev/phase': 'contract' };
+  const annotations = {
+    ...metadata.annotations,
+    'holdfast.dev/phase': 'contract',
+    ...(files === undefined ? {} : { 'holdfast.dev/contracts': JSON.stringify(files) }),
+  };
   return { ...rest, metadata: { ...metadata, name: CONTRACT, annotations } };
 }
 
@@ -113,6 +117,12 @@ test('the Job of a contract tells how it is, and is none of the set itself', () 
     files,
   });
   assert.deepEqual(contractOf([done, contractJob('Complete')]), { set: SET, state: 'none', files: [] });
+  const named = contractJob('Complete', files);
+  assert.deepEqual(
+    contractOf([done, named]),
+    { set: SET, state: 'applied', files },
+    'the pod that told is gone',
+  );
   const { metadata, ...words } = pod('V3__less.sql:2: no column', '2026-01-01T00:00:04Z');
   const failed = {
     ...words,

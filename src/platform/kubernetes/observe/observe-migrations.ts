@@ -1,6 +1,6 @@
 /** The Jobs of a set of migrations become an observation. Pure. */
 import { defined } from '../../../app/defined.ts';
-import { readReport, type JobReport } from '../../../migration/job-report.ts';
+import { readNames, readReport, type JobReport } from '../../../migration/job-report.ts';
 import type { ContractObservation, MigrationsObservation } from '../../observation.ts';
 import { ANNOTATIONS } from '../objects/names.ts';
 import { conditionOf, holds, time, type Job, type Pod } from './kinds.ts';
@@ -56,14 +56,24 @@ function observeWork(
 function observeContract({ inForce: set, jobs, pods }: MigrationsInput): ContractObservation | undefined {
   if (set === undefined) return undefined;
   const own = jobs.filter((job) => setOf(job) === set);
-  const told = own.filter((job) => !isContract(job)).map((job) => reportOf(job, pods));
-  const files = told.find((report) => report !== undefined)?.later;
   const job = own.find(isContract);
+  const files = contractFiles(own, job, pods);
   if (job !== undefined && !holds(job, 'Complete'))
     return { set, files: files ?? [], ...observeWork(job, pods) };
   if (files === undefined) return { set, state: job === undefined ? 'unknown' : 'none', files: [] };
   if (files.length === 0) return { set, state: 'none', files };
   return { set, state: job === undefined ? 'pending' : 'applied', files };
+}
+
+/** As the Job that expands has told; or as it had when the Job of the contract was made. */
+function contractFiles(
+  jobs: readonly Job[],
+  contract: Job | undefined,
+  pods: readonly Pod[],
+): readonly string[] | undefined {
+  const told = jobs.filter((job) => job !== contract).map((job) => reportOf(job, pods));
+  const later = told.find((report) => report !== undefined)?.later;
+  return later ?? readNames(contract?.metadata.annotations?.[ANNOTATIONS.contracts]);
 }
 
 function reportOf(job: Job, pods: readonly Pod[]): JobReport | undefined {
