@@ -59,8 +59,8 @@ export async function readSchema(connection: Connection, database: string): Prom
     connection,
     schema,
     objectQueries.map((sql) => ({ sql, values: [database] })),
+    { database, found: await tables(connection, database) },
   );
-  await readTables(connection, schema, { database, found: await tables(connection, database) });
   return schema;
 }
 
@@ -87,21 +87,25 @@ export async function readTouched(
   { known, touched }: { known: Schema; touched: Touched },
 ): Promise<Schema> {
   const schema = new Map([...known].filter(([object, text]) => !isTouched(object, text, touched)));
-  await readObjects(connection, schema, [
-    ...touched.views.map((name) => ({ sql: `${viewQuery} AND TABLE_NAME = ?`, values: [database, name] })),
-    ...touched.triggered.map((name) => ({
-      sql: `${triggerQuery} AND EVENT_OBJECT_TABLE = ?`,
-      values: [database, name],
-    })),
-    ...(touched.routines ? routineQueries.map((sql) => ({ sql, values: [database] })) : []),
-  ]);
   const names = new Set([...touched.tables, ...referrers(schema, touched.names)]);
-  const found = [...names].map((name): Table => ({ name, kind: 'TABLE' }));
-  await readTables(connection, schema, { database, found: found.filter(isApplications) });
+  const found = [...names].map((name): Table => ({ name, kind: 'TABLE' })).filter(isApplications);
+  await readObjects(
+    connection,
+    schema,
+    [
+      ...touched.views.map((name) => ({ sql: `${viewQuery} AND TABLE_NAME = ?`, values: [database, name] })),
+      ...touched.triggered.map((name) => ({
+        sql: `${triggerQuery} AND EVENT_OBJECT_TABLE = ?`,
+        values: [database, name],
+      })),
+      ...(touched.routines ? routineQueries.map((sql) => ({ sql, values: [database] })) : []),
+    ],
+    { database, found },
+  );
   const sequences = found.filter(({ name }) => isSequence(schema.get(`table ${name}`) ?? ''));
   for (const { name } of sequences) schema.delete(`table ${name}`);
   const shown = sequences.map(({ name }): Table => ({ name, kind: 'SEQUENCE' }));
-  await readTables(connection, schema, { database, found: shown });
+  await readObjects(connection, schema, [], { database, found: shown });
   return schema;
 }
 
@@ -142,39 +146,29 @@ function isTouched(object: string, text: string, { names, routines }: Touched): 
   }
 }
 
-/** Adds what the queries find. */
+/** Adds what the queries find, and these tables and sequences. */
 async function readObjects(
   connection: Connection,
   schema: Map<string, string>,
   questions: readonly Question[],
-): Promise<void> {
-  if (questions.length === 0) return;
-  const [account, ...objects] = await ask(connection, [
-    { sql: 'SELECT CURRENT_USER() AS name' },
-    ...questions,
-  ]);
-  const own = userOf(String(account?.[0]?.['name']));
-  for (const rows of objects)
-    for (const { object, ...columns } of rows) schema.set(String(object), definitionOf(columns, own));
-}
-
-/** Adds tables and sequences. */
-async function readTables(
-  connection: Connection,
-  schema: Map<string, string>,
   { database, found }: { database: string; found: readonly Table[] },
 ): Promise<void> {
-  const shown = found.map(({ name, kind }) => `SHOW CREATE ${kind} ${quoted(database)}.${quoted(name)}`);
-  const answers = await ask(
-    connection,
-    shown.map((sql) => ({ sql })),
-  );
+  const shown = found.map(({ name, kind }) => ({
+    sql: `SHOW CREATE ${kind} ${quoted(database)}.${quoted(name)}`,
+  }));
+  const asked = questions.length === 0 ? [] : [ownUserQuestion, ...questions];
+  const answers = await ask(connection, [...asked, ...shown]);
+  const own = userOf(String(answers[0]?.[0]?.['own']));
+  for (const rows of answers.slice(1, asked.length))
+    for (const { object, ...columns } of rows) schema.set(String(object), definitionOf(columns, own));
   for (const [index, { name, kind }] of found.entries()) {
-    const definition = String(answers[index]?.[0]?.['Create Table']);
+    const definition = String(answers[asked.length + index]?.[0]?.['Create Table']);
     if (isForeignHistory(definition)) continue;
     schema.set(`${kind.toLowerCase()} ${name}`, withoutCounter(definition));
   }
 }
+
+const ownUserQuestion = { sql: 'SELECT CURRENT_USER() AS own' };
 
 type Rows = readonly Readonly<Record<string, unknown>>[];
 

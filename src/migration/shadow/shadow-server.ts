@@ -54,6 +54,8 @@ const settings = [
   '--innodb-flush-log-at-trx-commit=0',
   '--innodb-doublewrite=OFF',
   '--sync-frm=OFF',
+  // The logs of schema changes and of Aria, which each of them would wait for several times.
+  '--loose-debug-no-sync',
   '--innodb-buffer-pool-dump-at-shutdown=OFF',
   '--innodb-buffer-pool-load-at-startup=OFF',
   '--aria-pagecache-buffer-size=8M',
