@@ -109,6 +109,13 @@ export function setsSession(sql: string): boolean {
   return first === 'SET' && !['GLOBAL', 'PASSWORD', 'ROLE', 'DEFAULT', 'STATEMENT'].includes(second ?? '');
 }
 
+const dataWords = new Set(['DELETE', 'INSERT', 'REPLACE', 'UPDATE']);
+
+/** Whether it changes rows and can't commit by itself: the server refuses that to the functions and triggers that it calls. */
+export function isDataChange(sql: string): boolean {
+  return dataWords.has(leadingWords(sql, 1)[0] ?? '');
+}
+
 /**
  * Whether the statement needs what an earlier one left in the connection: a user variable, or the result of
  * LAST_INSERT_ID(), FOUND_ROWS() or ROW_COUNT(). A word inside a string counts too: better one too many.

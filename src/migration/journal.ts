@@ -9,12 +9,13 @@
  * without the mark nothing of the statement is in the database, with it the schema has to tell.
  *
  * Each write carries the epoch of the lease (lease.ts): a row is begun in a transaction that renews the lease
- * or changes a row with that epoch, and later changed only while it has the epoch of whoever changes it.
+ * before it commits or changes a row with that epoch, and later changed only while it has the epoch of whoever changes it.
  *
  * Commits are saved where nothing is lost by it. The row of a schema change is begun in the transaction that the
  * change itself commits, and that it is applied is written with whatever comes next, when its fingerprints would
- * tell as much after a crash. The row of any other statement is there before it runs; it may be begun together
- * with the end of the one before.
+ * tell as much after a crash. The row of a change of data that can't commit by itself is written in its transaction
+ * (own-commits.ts), which ends with the lease. The row of any other statement is there before it runs; it may be begun
+ * together with the end of the one before.
  *
  * Here is in which transaction something is written, and when. What is written is in journal-writing.ts and
  * journal-corrections.ts, what is read in journal-reading.ts.
@@ -59,6 +60,8 @@ export class Journal {
   #untold: RowKey | undefined;
   /** The statement whose row was begun with the end of the one before. */
   #begun: Statement | undefined;
+  /** The change of data whose transaction has its row and not yet the lease. */
+  #open: Statement | undefined;
 
   constructor(connection: Connection, database: string) {
     this.#place = journalPlace(connection, database);
@@ -112,6 +115,16 @@ export class Journal {
     await this.#retried(() => this.#make([begin, ...this.#first(lease), running]));
   }
 
+  /**
+   * Opens the transaction of a change of data that can't commit by itself, with its row in it; see own-commits.ts.
+   * The lease is only asked when it ends: until then its heartbeat goes on.
+   */
+  async openData(key: RowKey, expectation: Expectation, lease: HeldLease): Promise<void> {
+    const running = this.#running(key, expectation, { lease, began: true });
+    await this.#retried(() => this.#make([begin, running]));
+    this.#open = key.statement;
+  }
+
   /** Opens the transaction of a statement that has a row, to be called just before it. @throws LeaseLost */
   async beginning(key: RowKey, lease: HeldLease): Promise<void> {
     await this.#make([begin, beganWrite(this.#place.table, key, lease)]);
@@ -128,8 +141,10 @@ export class Journal {
    */
   async finish(key: RowKey, lease: HeldLease, next?: RowKey & { expected: Expectation }): Promise<void> {
     const begun = next ? [this.#running(next, next.expected, { lease, began: false })] : [];
-    await this.#make([this.#applied(key, lease), ...begun, commit]);
+    const first = this.#open === key.statement ? this.#first(lease) : [];
+    await this.#make([...first, this.#applied(key, lease), ...begun, commit]);
     this.#untold = undefined;
+    this.#open = undefined;
     this.#begun = next?.statement;
   }
 
@@ -158,6 +173,7 @@ export class Journal {
     lease: HeldLease,
   ): Promise<void> {
     this.#begun = undefined;
+    this.#open = undefined;
     await this.#withLease(lease, async () => {
       const { state, epoch } = await readStanding(this.#place, key);
       const isRunning = state === 'running' && epoch === lease.epoch;

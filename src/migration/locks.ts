@@ -21,6 +21,8 @@ export interface LockWishes {
 }
 
 export interface Locks extends AsyncDisposable {
+  /** Whether the server is a node of Galera. */
+  readonly isCluster: boolean;
   /** Takes the lease and keeps it alive; makes its table when it is missing. */
   takeLease(): Promise<HeldLease>;
 }
@@ -29,7 +31,7 @@ export interface Locks extends AsyncDisposable {
 export async function holdLocks(target: Target, wishes: LockWishes): Promise<Locks> {
   const { connection, database } = target;
   const { url, signal, progress, waitMs, leaseLifeMs } = wishes;
-  await readOwnWrites(target);
+  const isCluster = await readOwnWrites(target);
   await takeLock(connection, {
     database,
     waitMs,
@@ -41,6 +43,7 @@ export async function holdLocks(target: Target, wishes: LockWishes): Promise<Loc
   });
   let held: { readonly lease: HeldLease; readonly heartbeat: Heartbeat } | undefined;
   return {
+    isCluster,
     takeLease: async () => {
       await prepareLease(connection, database);
       const lease = await takeLease(connection, {
@@ -67,8 +70,10 @@ export async function holdLocks(target: Target, wishes: LockWishes): Promise<Loc
   };
 }
 
-/** On Galera a node may be behind: then a read waits until it has what was committed anywhere. */
-async function readOwnWrites({ connection }: Target): Promise<void> {
+/** On Galera a node may be behind: then a read waits until it has what was committed anywhere. @returns whether it is one */
+async function readOwnWrites({ connection }: Target): Promise<boolean> {
   const [rows] = await connection.query<RowDataPacket[]>("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'");
-  if (rows[0]?.['Value'] === 'ON') await connection.query('SET SESSION wsrep_sync_wait = 15');
+  if (rows[0]?.['Value'] !== 'ON') return false;
+  await connection.query('SET SESSION wsrep_sync_wait = 15');
+  return true;
 }

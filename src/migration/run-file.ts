@@ -18,6 +18,8 @@ export interface AppliedFile {
 export interface Given {
   /** What the connection is set to before the file. */
   readonly settings: SessionSettings;
+  /** Whether that is known to be so. */
+  readonly isSetUp: boolean;
   /** What the shadow says of statements. */
   readonly expected: Expectations;
 }
@@ -49,7 +51,7 @@ export async function runFile(work: Workplace, planned: PlannedFile, given: Give
 async function beginFile(
   work: Workplace,
   { file, from, session, recovery, again, journaled }: PlannedFile,
-  { settings }: Given,
+  { settings, isSetUp }: Given,
 ): Promise<number> {
   const { journal, lease } = work;
   if (recovery) report(work, file, from, { kind: 'recovered', outcome: recovery.kind });
@@ -57,9 +59,18 @@ async function beginFile(
   if (interrupted) await journal.applied({ file, statement: interrupted }, lease);
   if (again === true) await journal.forget(file.version, lease);
   else if (journaled === true) await journal.adopt(file, lease);
-  await restoreSession(work.connection, settings);
+  if (!isSetUp) await restoreSession(work.connection, settings);
   for (const { sql } of session) await work.connection.query(sql);
   return interrupted ? from + 1 : from;
+}
+
+/**
+ * Whether the connection is set up after the file as it was before it. Single schema changes set nothing; whatever
+ * changes data may call what does.
+ */
+export function leavesSettings({ file, session }: PlannedFile, expected: Expectations): boolean {
+  const isSingle = (statement: Statement): boolean => expected.known(statement)?.isSingle === true;
+  return session.length === 0 && file.statements.every(isSingle);
 }
 
 function nextOf(

@@ -14,6 +14,7 @@ import type { Expectation } from './journal-writing.ts';
 import { LeaseLost, type HeldLease } from './lease.ts';
 import { MigrationFailure } from './migration-failure.ts';
 import type { MigrationFile, Statement } from './migration-set.ts';
+import type { OwnCommits } from './own-commits.ts';
 import type { ReportProgress } from './progress.ts';
 import { connectionLost, explained, isBlocked, isFatal, pauseBefore, rollBack } from './statement-error.ts';
 import { tagged } from './statement-tag.ts';
@@ -29,6 +30,7 @@ export interface Workplace {
   /** How long the application may block a statement, in ms. */
   readonly blockedMs: number;
   readonly large: LargeTables;
+  readonly ownCommits: OwnCommits;
   /** URLs of replicas that a backfill must not leave behind. */
   readonly replicas: readonly string[];
 }
@@ -76,16 +78,11 @@ export interface Failure {
 }
 
 async function tryStatement(work: Workplace, task: Task): Promise<Failure | undefined> {
-  const { connection, journal, lease } = work;
+  const { connection } = work;
   let expected = task.expected;
   try {
     expected ??= { before: await schemaFingerprint(connection, work.database) };
-    if (expected.isSingle === true) {
-      await journal.openChange(task, expected, lease);
-    } else {
-      await journal.starting(task, expected, lease);
-      await journal.beginning(task, lease);
-    }
+    await open(work, { ...task, expected });
     work.signal.throwIfAborted();
     const result = await send(work, task.statement);
     await finish(work, { ...task, expected }, transactionAfter(result));
@@ -97,6 +94,18 @@ async function tryStatement(work: Workplace, task: Task): Promise<Failure | unde
   }
 }
 
+/** Opens the transaction in which the statement runs, its row being there or in it. */
+async function open(
+  { journal, lease, ownCommits }: Workplace,
+  task: Task & { readonly expected: Expectation },
+): Promise<void> {
+  const { expected, statement } = task;
+  if (expected.isSingle === true) return journal.openChange(task, expected, lease);
+  if (ownCommits.suffices(statement.sql)) return journal.openData(task, expected, lease);
+  await journal.starting(task, expected, lease);
+  await journal.beginning(task, lease);
+}
+
 /** @returns what the server answers */
 async function send({ connection, large }: Workplace, statement: Statement): Promise<unknown> {
   const plain = async (): Promise<unknown> => (await connection.query(tagged(statement.sql)))[0];
@@ -105,16 +114,18 @@ async function send({ connection, large }: Workplace, statement: Statement): Pro
 
 /** Tells the journal that the statement is applied, in the same commit wherever there is still one to make. */
 async function finish(
-  { journal, lease }: Workplace,
+  { journal, lease, ownCommits }: Workplace,
   task: Task & { readonly expected: Expectation },
   transaction: TransactionState,
 ): Promise<void> {
+  ownCommits.ran(task.statement.sql, task.expected);
   if (transaction === 'committed' && isEvident(task.expected)) {
     journal.tellLater(task);
     return;
   }
   const { file, next } = task;
-  const begins = transaction === 'open' && next?.expected.isSingle === false ? { file, ...next } : undefined;
+  const needsRow = next?.expected.isSingle === false && !ownCommits.suffices(next.statement.sql);
+  const begins = transaction === 'open' && needsRow ? { file, ...next } : undefined;
   await journal.finish(task, lease, begins);
 }
 

@@ -24,9 +24,11 @@ import { holdLocks, type LockWishes } from './locks.ts';
 import { MigrationRefused } from './migration-failure.ts';
 import type { MigrationFile, MigrationSet } from './migration-set.ts';
 import { fileStatuses, type PlannedFile } from './plan.ts';
+import { OwnCommits } from './own-commits.ts';
 import type { ReportProgress } from './progress.ts';
+import type { LiveSchema } from './recovery.ts';
 import { contractWarning, divideByContract, type Division, type ReleasePhase } from './release-phase.ts';
-import { runFile, type AppliedFile, type Given } from './run-file.ts';
+import { leavesSettings, runFile, type AppliedFile, type Given } from './run-file.ts';
 import type { Workplace } from './run-statement.ts';
 import type { Foresight, ForeseenSteps, ShadowSettings } from './shadow/foresight.ts';
 import { explained } from './statement-error.ts';
@@ -139,7 +141,10 @@ async function migrate(target: Target, options: RunOptions): Promise<Done> {
   await site.journal.prepare();
   const lease = await locks.takeLease();
   await site.journal.takeOver(lease);
-  return { applied: await applyPending(site, { options, session, lease, later }), later };
+  return {
+    applied: await applyPending(site, { options, session, lease, later, isCluster: locks.isCluster }),
+    later,
+  };
 }
 
 interface Run {
@@ -148,10 +153,12 @@ interface Run {
   readonly lease: HeldLease;
   /** What is left for another phase. */
   readonly later: readonly MigrationFile[];
+  readonly isCluster: boolean;
 }
 
 /** To be called with both locks. */
-async function applyPending(site: Site, { options, session, lease, later }: Run): Promise<AppliedFile[]> {
+async function applyPending(site: Site, run: Run): Promise<AppliedFile[]> {
+  const { options, session, later } = run;
   const { signal, progress, shadow } = options;
   const { plan, live } = await lookAndPlan(site, options.set);
   if (plan.kind === 'refused') throw new MigrationRefused(plan.problems);
@@ -163,7 +170,7 @@ async function applyPending(site: Site, { options, session, lease, later }: Run)
   const steps = foresight?.kind === 'known' ? foresight.steps : undefined;
   const expected = new Expectations(pendingSteps(due), steps);
   try {
-    const work = await workplace(site, options, lease);
+    const work = await workplace(site, run, live);
     const applied = await runFiles(work, due, { settings: session, expected });
     await tellSurprise(work, due, expected);
     await tellUnfinished(work, steps);
@@ -180,20 +187,30 @@ async function tellUnfinished({ progress }: Workplace, steps: ForeseenSteps | un
   if (reason !== undefined) progress({ kind: 'note', text: `the shadow did not come to the end: ${reason}` });
 }
 
-async function workplace(site: Site, options: RunOptions, lease: HeldLease): Promise<Workplace> {
+async function workplace(
+  site: Site,
+  { options, lease, isCluster }: Run,
+  { notTransactional }: LiveSchema,
+): Promise<Workplace> {
   const { signal, progress, blockedMs = defaultBlockedMs, largeBytes = smallBytes, replicas = [] } = options;
   const large = { sizes: await readTableSizes(site.connection, site.database), fromBytes: largeBytes };
-  return { ...site, lease, progress, signal, blockedMs, large, replicas };
+  const hasLarge = [...large.sizes.values()].some(({ bytes }) => bytes > largeBytes);
+  const ownCommits = new OwnCommits({ isCluster, notTransactional, hasLarge });
+  return { ...site, lease, progress, signal, blockedMs, large, ownCommits, replicas };
 }
 
 async function runFiles(
   work: Workplace,
   planned: readonly PlannedFile[],
-  given: Given,
+  given: Omit<Given, 'isSetUp'>,
 ): Promise<AppliedFile[]> {
   const applied: AppliedFile[] = [];
   try {
-    for (const file of planned) applied.push(await runFile(work, file, given));
+    let isSetUp = false;
+    for (const file of planned) {
+      applied.push(await runFile(work, file, { ...given, isSetUp }));
+      isSetUp = leavesSettings(file, given.expected);
+    }
     await work.journal.tell(work.lease);
     return applied;
   } catch (error) {
@@ -203,8 +220,14 @@ async function runFiles(
 }
 
 /** Leaves a journal that is complete, where that is still possible: otherwise the schema tells the next run. */
-async function tellRest({ journal, lease }: Workplace): Promise<void> {
-  await journal.tell(lease).catch(() => undefined);
+async function tellRest({ connection, journal, lease }: Workplace): Promise<void> {
+  try {
+    // A statement that was not sent any more may have left its transaction open.
+    await connection.query('ROLLBACK');
+    await journal.tell(lease);
+  } catch {
+    // The connection or the lease is lost.
+  }
 }
 
 /** What is worth knowing before the statements run. */

@@ -137,6 +137,74 @@ test('whoever has lost the lease leaves nothing of a statement that changes data
   assert.deepEqual(await rows('SELECT state, began FROM app.holdfast_migration'), [['running', 0]]);
 });
 
+/** The rows of statements, as another connection sees them. */
+async function committedRows(): Promise<unknown> {
+  const other = await createConnection(connectionOptions(server.url()));
+  const sql = 'SELECT statement, state, began FROM app.holdfast_migration ORDER BY 1';
+  const [found] = await other.query<RowDataPacket[][]>({ sql, rowsAsArray: true });
+  await other.end();
+  return found;
+}
+
+const insertion = 'INSERT INTO app.t (id) VALUES (1)';
+const dataOnly = { before: 'b', after: 'b', isSingle: false };
+
+test('a change of data with its row costs two round trips, and is committed with the news of the change before it', async () => {
+  const { journal, lease, data, change } = await stage();
+  await journal.openChange(change, { before: 'a', after: 'b', isSingle: true }, lease);
+  await connection.query(change.statement.sql);
+  journal.tellLater(change);
+  const opening = await questions(() => journal.openData(data, dataOnly, lease));
+  await connection.query(insertion);
+  assert.deepEqual(await committedRows(), [[2, 'running', 1]]);
+  const ending = await questions(() => journal.finish(data, lease));
+  assert.deepEqual([opening, ending], [1, 1]);
+  assert.deepEqual(await committedRows(), [
+    [1, 'applied', 1],
+    [2, 'applied', 1],
+  ]);
+});
+
+test('whoever has lost the lease leaves nothing of a change of data with its row', async () => {
+  const { journal, lease, data } = await stage();
+  await journal.openData(data, dataOnly, lease);
+  await connection.query(insertion);
+  const other = await createConnection(connectionOptions(server.url()));
+  // The lease is not held by the transaction: another takes it without waiting.
+  await other.query('UPDATE app.holdfast_migration_lease SET epoch = epoch + 1');
+  await other.end();
+  await assert.rejects(journal.finish(data, lease), LeaseLost);
+  assert.deepEqual(await rows('SELECT @@in_transaction'), [[0]]);
+  assert.deepEqual(await rows('SELECT * FROM app.t'), []);
+  assert.deepEqual(await committedRows(), []);
+});
+
+test('the control: a change of data whose end does not ask for the lease is committed by whoever has lost it', async () => {
+  const { journal, lease, data } = await stage();
+  await journal.openData(data, dataOnly, lease);
+  await connection.query(insertion);
+  const other = await createConnection(connectionOptions(server.url()));
+  await other.query('UPDATE app.holdfast_migration_lease SET epoch = epoch + 1');
+  await other.end();
+  await writeAtOnce(connection, [commit]);
+  assert.deepEqual(await committedRows(), [[1, 'running', 1]]);
+  assert.notDeepEqual(await rows('SELECT * FROM app.t'), []);
+});
+
+test('a failed change of data with its row leaves a row that says so, and the news of the change before it', async () => {
+  const { journal, lease, data, change } = await stage();
+  await journal.openChange(change, { before: 'a', after: 'b', isSingle: true }, lease);
+  await connection.query(change.statement.sql);
+  journal.tellLater(change);
+  await journal.openData(data, dataOnly, lease);
+  await connection.query('ROLLBACK');
+  await journal.failed(data, { expected: dataOnly, message: 'no' }, lease);
+  assert.deepEqual(await committedRows(), [
+    [1, 'failed', 0],
+    [2, 'applied', 1],
+  ]);
+});
+
 test('whoever has lost the lease begins no schema change', async () => {
   const { journal, lease, change } = await stage();
   await connection.query('UPDATE app.holdfast_migration_lease SET epoch = epoch + 1');
