@@ -79,7 +79,7 @@ function observed(over: Partial<Observation> = {}): Observation {
     database: { state: 'ready' },
     migrations: { state: 'applied', set: 'set1', applied: 1, pending: 0 },
     instances,
-    router: { state: 'ready', since: 0, failures: 0, backends: { login: { epoch: 1, servers } } },
+    router: { state: 'ready', since: 0, backends: { login: { epoch: 1, servers } } },
     objects: [],
     rollouts: { login: COMPLETE, pages: COMPLETE },
     ...over,

@@ -76,7 +76,7 @@ function input({
       database: { state: 'ready' },
       migrations: { state: 'applied', set: 'set2', applied: 4, pending: 1, contract, ...migrations },
       instances,
-      router: { state: 'ready', since: 0, failures: 0, backends: {} },
+      router: { state: 'ready', since: 0, backends: {} },
       ...observed,
     },
     tables: {},

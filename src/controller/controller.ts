@@ -7,7 +7,13 @@ import { defined } from '../app/defined.ts';
 import { UserError } from '../app/failure.ts';
 import type { App } from '../app/model.ts';
 import type { Observation } from '../platform/observation.ts';
-import type { Platform, Prepared, Settings, SettingsStore } from '../platform/platform.ts';
+import {
+  PreparationOutdated,
+  type Platform,
+  type Prepared,
+  type Settings,
+  type SettingsStore,
+} from '../platform/platform.ts';
 import { describeStep, partOf, type AdmitStep, type MachineStep } from '../platform/step.ts';
 import { explainKey, statefulServiceOf, type Explanation } from '../routing/explain.ts';
 import { isCopied } from '../routing/hand-over/copied-table.ts';
@@ -238,10 +244,22 @@ export class Controller<P extends Prepared> {
     } catch (error) {
       this.#notBefore.set(part, Date.now() + RETRY_AFTER);
       this.#emit(part, 'problem', messageOf(error));
+      if (error instanceof PreparationOutdated) await this.#renew(part);
     } finally {
       this.#underWay.delete(part);
       this.#wakeUp();
     }
+  }
+
+  /** Prepares anew what is wanted and what is in force. What can't be had is told, and stays as it was. */
+  async #renew(part: string): Promise<void> {
+    const { restarts } = this.#settings;
+    const renewed = this.#inTurn(async () => {
+      const inForce = this.#inForce && (await this.#prepareAgain(this.#inForce, restarts));
+      const wanted = this.#wanted && (await this.#platform.prepare(this.#wanted.app, restarts));
+      [this.#inForce, this.#wanted] = [inForce, wanted];
+    });
+    await renewed.catch((error: unknown) => this.#emit(part, 'problem', messageOf(error)));
   }
 
   /** Another wish may have come since: its own migrations have to be looked at first. */

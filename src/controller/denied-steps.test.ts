@@ -79,7 +79,7 @@ const OBSERVED: Observation = {
   database: { state: 'none' },
   migrations: { state: 'none', applied: 0, pending: 0 },
   instances: [],
-  router: { state: 'ready', since: 0, failures: 0, backends: {} },
+  router: { state: 'ready', since: 0, backends: {} },
   objects: [missing('web', 'Deployment'), missing('web', 'Service'), missing('pay', 'Deployment')],
   rollouts: {},
 };

@@ -38,7 +38,7 @@ const wanted: Prepared = {
 };
 
 const NOW = 1_000_000;
-const absentRouter: RouterObservation = { state: 'absent', since: NOW, backends: {}, failures: 0 };
+const absentRouter: RouterObservation = { state: 'absent', since: NOW, backends: {} };
 
 function observation(over: Partial<Observation> = {}): Observation {
   return {
@@ -363,7 +363,7 @@ class SimulatedMachine {
   }
 
   killRouter(): void {
-    this.#router = { ...absentRouter, state: 'dead' };
+    this.#router = absentRouter;
   }
 
   /** Time passes: what starts gets ready, and leaving instances' pins are counted. */

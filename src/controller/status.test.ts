@@ -30,7 +30,7 @@ function shown(
     database: { state: 'none' },
     migrations: { state: 'none', applied: 0, pending: 0 },
     instances,
-    router: { state: 'ready', since: 0, failures: 0, backends: { login: { epoch: 1, servers } } },
+    router: { state: 'ready', since: 0, backends: { login: { epoch: 1, servers } } },
   };
   const wanted = { app: of.app, templates: { login: 't' }, structure: 's' };
   const desired = { wanted, inForce: wanted, scale: {} };

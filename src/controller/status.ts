@@ -120,6 +120,7 @@ function hasFailed({ desired, observed }: StatusInput): boolean {
   return (
     observed.migrations.state === 'held' ||
     observed.database.state === 'failed' ||
+    observed.router.state === 'failed' ||
     observed.instances.some((instance) => instance.state !== 'ready' && failsAsWanted(instance, desired))
   );
 }

@@ -35,7 +35,7 @@ async function stuckOf(inForce: boolean, over: Partial<Observation> = {}): Promi
     database: { state: 'none' },
     migrations: { state: 'none', applied: 0, pending: 0 },
     instances: [],
-    router: { state: 'ready', since: 0, failures: 0, backends: {} },
+    router: { state: 'ready', since: 0, backends: {} },
     rollouts: { web: STUCK, pay: STUCK },
     ...over,
   };

@@ -142,14 +142,14 @@ export interface BackendObservation {
 }
 
 export interface RouterObservation {
-  readonly state: 'absent' | 'starting' | 'ready' | 'dead';
+  /** `failed`: it has ended more than once in a row, and the next start is not due yet. */
+  readonly state: 'absent' | 'starting' | 'ready' | 'failed';
   readonly since: number;
   readonly pid?: number;
   /** Which structure (services, routes, listener) the running router was given. */
   readonly structure?: string;
   readonly backends: Readonly<Record<string, BackendObservation>>;
   readonly url?: string;
-  readonly failures: number;
   readonly problem?: string;
   /** The secret has another certificate than new connections get. */
   readonly hasNewCertificate?: boolean;

@@ -59,6 +59,9 @@ export interface Platform<P extends Prepared = Prepared> {
 /** A step that the platform takes neither now nor when it is tried again soon: what it is made from has to change. */
 export class StepRefused extends OperationError {}
 
+/** What the application came to holds no longer: the step works only once it is prepared anew. */
+export class PreparationOutdated extends OperationError {}
+
 /** A Secret of the user's is not there, or lacks something: making it helps as well as naming another. */
 export class SecretIsMissing extends UserError {}
 

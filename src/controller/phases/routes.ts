@@ -30,9 +30,9 @@ function planRouter(input: PhaseInput): PhasePlan<MachineStep> {
   const { state, problem } = observed.router;
   switch (state) {
     case 'absent':
-    case 'dead':
       return { steps: [{ kind: 'start-router', structure }], waiting: [wait(problem ?? 'starts')] };
     case 'starting':
+    case 'failed':
       return { steps: [], waiting: [wait(problem ?? 'starts')] };
     case 'ready':
       return observed.router.structure === structure

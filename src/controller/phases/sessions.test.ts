@@ -61,8 +61,8 @@ class Place {
       migrations: { state: 'none', applied: 0, pending: 0 },
       instances: [...this.instances.values()],
       router: this.isRouterThere
-        ? { state: 'ready', since: 0, failures: 0, backends: { login: { epoch: this.routerEpoch, servers } } }
-        : { state: 'dead', since: 0, failures: 1, backends: {} },
+        ? { state: 'ready', since: 0, backends: { login: { epoch: this.routerEpoch, servers } } }
+        : { state: 'absent', since: 0, backends: {} },
       handOvers: {
         login: { isBusy: this.isBusy, isPublishing: false, postponed: [], missing: this.missing },
       },

@@ -13,12 +13,14 @@ import { probeDatabase } from '../../database/probe.ts';
 import { serverPaths, singleServer } from '../../database/single-server.ts';
 import { restartDelay } from '../../scaling/backoff.ts';
 import type { DatabaseObservation } from '../observation.ts';
+import { PreparationOutdated } from '../platform.ts';
 import { requireProgram } from '../programs.ts';
 import { writeFileSafely } from './json-file.ts';
 import { logFile } from './machine-instances.ts';
 import { DATABASE, type ProcessRecord } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
 import { ownUser, type StateFolder } from './state-folder.ts';
+import { endedUnheard, takenPort } from './taken-port.ts';
 
 /** The database of a prepared application. Holds passwords. */
 export type PreparedDatabase =
@@ -35,6 +37,8 @@ export type PreparedDatabase =
 
 type Single = Extract<PreparedDatabase, { topology: 'single' }>;
 
+/** Where a server of the application's own listens. */
+const HOST = '127.0.0.1';
 /** How long one answer may take, and pauses between questions until it is ready and after; ms. */
 const PROBE_TIMEOUT = 2_000;
 const STARTING_INTERVAL = 30;
@@ -86,7 +90,7 @@ export class MachineDatabase {
         this.#watch();
         return { ...this.#answered(), address: prepared.address };
       case 'single':
-        return { ...this.#observeSingle(now), address: `127.0.0.1:${prepared.port}` };
+        return { ...this.#observeSingle(now), address: `${HOST}:${prepared.port}` };
     }
   }
 
@@ -124,6 +128,7 @@ export class MachineDatabase {
   }
 
   async #startServer(prepared: Single): Promise<void> {
+    await this.#requirePort(prepared);
     const folder = this.#parts.state.database;
     const runsAsRoot = ownUser() === 0;
     const paths = serverPaths(folder);
@@ -142,7 +147,7 @@ export class MachineDatabase {
     await writeFileSafely(paths.accounts, accountsSql(prepared.accounts));
     this.#accountsInForce = prepared.accounts;
     await this.#parts.table.start(
-      { id: DATABASE, host: '127.0.0.1', port: prepared.port },
+      { id: DATABASE, host: HOST, port: prepared.port },
       {
         program: requireProgram('mariadbd', searchPath),
         args: server.args,
@@ -151,6 +156,13 @@ export class MachineDatabase {
         output: logFile(this.#parts.state.logs, DATABASE),
       },
     );
+  }
+
+  /** Another is chosen when somebody else has got it before the server did. */
+  async #requirePort({ port }: Single): Promise<void> {
+    if (!endedUnheard(this.#parts.table.get(DATABASE))) return;
+    const taken = await takenPort(HOST, [port]);
+    if (taken !== undefined) throw new PreparationOutdated(`${taken}; the database gets another one`);
   }
 
   #observeSingle(now: number): DatabaseObservation {

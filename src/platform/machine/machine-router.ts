@@ -24,20 +24,24 @@ import type {
   RoutedServer,
   RouterObservation,
 } from '../observation.ts';
+import { PreparationOutdated } from '../platform.ts';
 import { requireProgram } from '../programs.ts';
 import { machineCertificate } from './machine-certificate.ts';
 import { logFile } from './machine-instances.ts';
 import type { MachinePrepared } from './prepared.ts';
-import { ROUTER } from './process-record.ts';
+import { ROUTER, type ProcessRecord } from './process-record.ts';
 import type { ProcessTable } from './process-table.ts';
 import { isStateful, routerSpec, routerUrl } from './router-spec.ts';
 import type { StateFolder } from './state-folder.ts';
+import { endedUnheard, takenPort } from './taken-port.ts';
 import type { TableFiles } from './table-files.ts';
 
 /** How long requests in flight may go on at an instance that is taken out; ms. */
 const REMOVE_GRACE = 1_000;
 /** Until then it is no news that HAProxy does not answer yet; ms. */
 const LISTENS_WITHIN = 2_000;
+/** Deaths in a row after which it is called failed. */
+const FAILED_AFTER = 2;
 /** How long HAProxy may take to end; ms. */
 const STOP_TIMEOUT = 3_000;
 const POLL = 20;
@@ -56,6 +60,8 @@ export class MachineRouter {
   readonly #files: RouterFiles;
   /** The one that HAProxy was told last; another controller may have told it before. */
   #certificate: string | undefined;
+  /** Why the last one that ended did, by its mark. */
+  #ended: { readonly mark: string; readonly why: string } | undefined;
 
   constructor(parts: RouterParts) {
     this.#parts = parts;
@@ -70,8 +76,8 @@ export class MachineRouter {
   ): Promise<RouterObservation> {
     const record = this.#parts.table.get(ROUTER);
     const url = routerUrl(prepared);
-    if (record === undefined) return { state: 'absent', url, failures: 0, backends: {}, since: now };
-    const about = { url, failures: record.failures, backends: {}, since: record.startedAt };
+    if (record === undefined) return { state: 'absent', url, backends: {}, since: now };
+    const about = { url, backends: {}, since: record.startedAt };
     if (this.#parts.table.isRunning(ROUTER))
       return {
         ...about,
@@ -79,12 +85,15 @@ export class MachineRouter {
         ...(await this.#certificateState(prepared, now)),
         ...(await this.#ask(instances, now)),
       };
-    const waits = now - (record.exitedAt ?? 0) < restartDelay(record.failures);
-    return { ...about, state: waits ? 'starting' : 'dead', problem: `HAProxy: ${record.exit ?? 'ended'}` };
+    const problem = await this.#whyEnded(prepared, record);
+    if (now - (record.exitedAt ?? 0) >= restartDelay(record.failures))
+      return { ...about, state: 'absent', problem };
+    return { ...about, state: record.failures >= FAILED_AFTER ? 'failed' : 'starting', problem };
   }
 
   async start(prepared: MachinePrepared, instances: readonly InstanceObservation[]): Promise<void> {
     if (this.#parts.table.isRunning(ROUTER)) return;
+    await this.#requireChosenPorts(prepared);
     await this.#writeStructure(prepared, instances);
     await this.#parts.table.start(
       {
@@ -182,6 +191,28 @@ export class MachineRouter {
       if (limit.aborted) this.#parts.table.signal(ROUTER, 'SIGKILL');
       await sleep(POLL);
     }
+  }
+
+  /** Ports that nobody insists on are chosen anew when somebody else has got them before HAProxy did. */
+  async #requireChosenPorts({ app, routerPort, tlsPort }: MachinePrepared): Promise<void> {
+    if (!endedUnheard(this.#parts.table.get(ROUTER))) return;
+    const { host, port, tls } = app.router;
+    const chosen = [
+      ...(port === 0 ? [routerPort] : []),
+      ...(tls?.port === 0 && tlsPort !== undefined ? [tlsPort] : []),
+    ];
+    const taken = await takenPort(host, chosen);
+    if (taken !== undefined) throw new PreparationOutdated(`${taken}; the router gets another one`);
+  }
+
+  async #whyEnded({ app }: MachinePrepared, record: ProcessRecord): Promise<string> {
+    if (this.#ended?.mark === record.mark) return this.#ended.why;
+    const { exit = 'ended', port, tlsPort } = record;
+    const ports = [port, ...(tlsPort === undefined ? [] : [tlsPort])];
+    const taken = endedUnheard(record) ? await takenPort(app.router.host, ports) : undefined;
+    const why = `HAProxy: ${exit}${taken === undefined ? '' : `, ${taken}`}`;
+    this.#ended = { mark: record.mark, why };
+    return why;
   }
 
   /** What the running HAProxy says of itself. */

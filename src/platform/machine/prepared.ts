@@ -19,8 +19,6 @@ import { baseEnvironment, resolveEnvironments, resolveSource, type Surroundings 
 import type { KeptPorts } from './kept-ports.ts';
 import { machineCertificate } from './machine-certificate.ts';
 import type { PreparedDatabase } from './machine-database.ts';
-import { portHolder } from './port-holder.ts';
-import { isFree } from './ports.ts';
 import { DATABASE, ROUTER } from './process-record.ts';
 import { sessionTokenFile } from './machine-sessions.ts';
 import { callsUrl } from './router-spec.ts';
@@ -28,6 +26,7 @@ import type { ProcessTable } from './process-table.ts';
 import { readIfThere, writeFileSafely } from './json-file.ts';
 import { generatedSecret } from './secret-store.ts';
 import type { StateFolder } from './state-folder.ts';
+import { takenPort } from './taken-port.ts';
 
 export interface MachinePrepared extends Prepared {
   readonly database: PreparedDatabase;
@@ -234,11 +233,10 @@ async function routerPort(
 ): Promise<number> {
   const { host } = app.router;
   if (wanted === 0) return held ?? ports.port(name, host);
-  if (held === wanted || (await isFree(host, wanted))) return wanted;
-  const holder = portHolder(wanted);
+  const taken = held === wanted ? undefined : await takenPort(host, [wanted]);
+  if (taken === undefined) return wanted;
   throw new UserError(
-    `port ${wanted} on ${host} is in use${holder === undefined ? '' : ` by ${holder}`}. ` +
-      `End that program, or choose another port for the router (${key} in the file; 0 takes any free one).`,
+    `${taken}. End that program, or choose another port for the router (${key} in the file; 0 takes any free one).`,
   );
 }
 

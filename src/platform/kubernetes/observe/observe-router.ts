@@ -31,7 +31,6 @@ export function observeRouter(input: RouterInput): RouterObservation {
   const about = {
     url: publicUrl(inForce.app, namespace),
     since: time(deployment?.metadata.creationTimestamp) ?? 0,
-    failures: 0,
     backends: Object.fromEntries(backends),
   };
   if ((deployment?.status?.availableReplicas ?? 0) > 0)
