@@ -39,6 +39,8 @@ const ROUTERS_HEAR = 5;
 const GRACE_MARGIN = 5;
 /** How long a pod stays on a node that does not answer, counted from when Kubernetes has noticed; s. */
 const LEAVE_DEAD_NODE = 5;
+/** How long an instance that has started may take to say how it is; s. */
+const PATIENCE = 5;
 const USUAL_RESOURCES = { cpu: 50, memory: 64 * 1024 ** 2 };
 
 /**
@@ -164,23 +166,25 @@ function ownContainer(app: App, service: Service): object {
 }
 
 /**
- * As on a machine: two failed answers make an instance unready, three failures of its liveness hung. No answer yet
- * is no failed one for a while: on a node that is busy starting others all are slow. One that hangs or never starts
- * has nobody to wait for: it is not given the time that its users would get.
+ * As on a machine: two failed answers make an instance unready, three failures of its liveness hung. Until it is
+ * started, no answer within 2 s is a failed one; later it takes 5 s: on a busy node all are slow, and ending a slow
+ * one would cost its users what they have there. One that hangs or never starts has nobody to wait for: it is not
+ * given the time that its users would get.
  */
 function probes({ health, stop }: Service): object {
   const { ready, live, start } = health;
   const probe = (path: string, period: number, failures: number): object => ({
     ...httpProbe(path, 'http'),
     periodSeconds: period,
-    timeoutSeconds: 2,
     failureThreshold: failures,
   });
   const atOnce = { terminationGracePeriodSeconds: seconds(stop) + GRACE_MARGIN };
   return {
-    startupProbe: { ...probe(ready, 1, seconds(start)), ...atOnce },
-    readinessProbe: { ...probe(ready, 1, 2), timeoutSeconds: 5 },
-    ...(live === undefined ? {} : { livenessProbe: { ...probe(live, 5, 3), ...atOnce } }),
+    startupProbe: { ...probe(ready, 1, seconds(start)), timeoutSeconds: 2, ...atOnce },
+    readinessProbe: { ...probe(ready, 1, 2), timeoutSeconds: PATIENCE },
+    ...(live === undefined
+      ? {}
+      : { livenessProbe: { ...probe(live, 5, 3), timeoutSeconds: PATIENCE, ...atOnce } }),
   };
 }
 
