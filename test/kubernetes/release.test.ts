@@ -210,9 +210,11 @@ describe('a release under load', () => {
         history.moments.filter(({ change }) => change === 'created' || change === 'leaving'),
         [],
       );
-      assert.deepEqual(summary(load.lost), {});
-      // What asks the database has to do without it while its pod is replaced.
-      assert.deepEqual(summary(load.failed.filter(({ text }) => !text.startsWith('/balance: 503'))), {});
+      await assertUnharmedIn(app, load, ({ lost, failed }) => {
+        assert.deepEqual(summary(lost), {});
+        // What asks the database has to do without it while its pod is replaced.
+        assert.deepEqual(summary(failed.filter(({ text }) => !text.startsWith('/balance: 503'))), {});
+      });
     } finally {
       await load.end();
       // Without it, since its routers and its database would be replaced once more.

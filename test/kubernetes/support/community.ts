@@ -67,11 +67,23 @@ interface AppState {
   }[];
 }
 
-interface AppEvent extends KubeObject {
-  readonly eventTime?: string;
+interface Event extends KubeObject {
+  readonly eventTime?: string | null;
+  /** By what tells events the older way, as kubelets do. */
+  readonly deprecatedLastTimestamp?: string | null;
   readonly reason?: string;
   readonly note?: string;
-  readonly regarding?: { readonly kind?: string };
+  readonly type?: string;
+  readonly regarding?: { readonly kind?: string; readonly name?: string };
+}
+
+export interface ToldEvent {
+  /** `App`, or the kind of another object. */
+  readonly about: string;
+  readonly reason: string;
+  readonly note: string;
+  /** All of it, with the time first. */
+  readonly text: string;
 }
 
 /** An App of the example and what tests ask of it. */
@@ -191,27 +203,38 @@ export class Community implements AsyncDisposable {
     try {
       await until(what, withinMs, isSo);
     } catch (cause) {
-      const [state, pods, events] = await Promise.all([this.state(), this.pods(), this.events()]);
+      const [state, pods, story] = await Promise.all([this.state(), this.pods(), this.story()]);
       const names = pods.map(({ metadata, status }) => `${metadata.name} ${status?.phase ?? ''}`);
-      const told = events.map(({ text }) => text);
-      throw new Error([String(cause), JSON.stringify(state, undefined, 1), ...names, ...told].join('\n'), {
+      throw new Error([String(cause), JSON.stringify(state, undefined, 1), ...names, ...story].join('\n'), {
         cause,
       });
     }
   }
 
-  /** What the controller has told of the App, in that order; `text` with the time. */
-  async events(): Promise<
-    readonly { readonly reason: string; readonly note: string; readonly text: string }[]
-  > {
-    const { items } = await this.client.list<AppEvent>(RESOURCE_TYPES.Event, { namespace: this.namespace });
+  /** What the controller has told of the App, in that order. */
+  async events(): Promise<readonly ToldEvent[]> {
+    return (await this.#told()).filter(({ about }) => about === 'App');
+  }
+
+  /** The same and what went wrong around it, such as a container that was ended: for a failure to tell. */
+  async story(): Promise<readonly string[]> {
+    return (await this.#told()).map(({ text }) => text);
+  }
+
+  /** Of the App all that was told, of other objects what is no routine. */
+  async #told(): Promise<readonly ToldEvent[]> {
+    const { items } = await this.client.list<Event>(RESOURCE_TYPES.Event, { namespace: this.namespace });
     return items
-      .filter(({ regarding }) => regarding?.kind === 'App')
-      .map(({ eventTime = '', reason = '', note = '' }) => ({
-        reason,
-        note,
-        text: `${eventTime} ${reason}: ${note}`,
-      }))
+      .filter(
+        ({ regarding, type, reason }) =>
+          regarding?.kind === 'App' || type === 'Warning' || reason === 'Killing',
+      )
+      .map(({ eventTime, deprecatedLastTimestamp, regarding = {}, reason = '', note = '' }) => {
+        const { kind: about = '', name = '' } = regarding;
+        const object = about === 'App' ? '' : `${name}: `;
+        const at = eventTime ?? deprecatedLastTimestamp ?? '';
+        return { about, reason, note, text: `${at} ${object}${reason}: ${note}` };
+      })
       .toSorted((one, other) => (one.text < other.text ? -1 : 1));
   }
 

@@ -53,16 +53,21 @@ export function assertUnharmed(load: SessionLoad): void {
   assert.deepEqual(summary(load.lost), {});
 }
 
-/** The same; what it fails with says what the controller has done, and when the findings were. */
-export async function assertUnharmedIn(app: Community, load: SessionLoad): Promise<void> {
+/** The same, or another check; what it fails with says what the controller has done, and when the findings were. */
+export async function assertUnharmedIn(
+  app: Community,
+  load: SessionLoad,
+  check: (load: SessionLoad) => void = assertUnharmed,
+): Promise<void> {
   try {
-    assertUnharmed(load);
+    check(load);
   } catch (cause) {
     const findings = [...load.failed, ...load.lost].map(
       ({ at, text }) => `${new Date(at).toISOString()} ${text.slice(0, 120)}`,
     );
-    const events = (await app.events()).map(({ text }) => text);
-    throw new Error([String(cause), ...[...events, ...findings].toSorted()].join('\n'), { cause });
+    throw new Error([String(cause), ...[...(await app.story()), ...findings].toSorted()].join('\n'), {
+      cause,
+    });
   }
 }
 
