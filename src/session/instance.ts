@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers';
+import { AwakeTime } from './awake-time.ts';
 import { parse } from './body.ts';
 import type { Import } from './carried.ts';
 import type { Recipient } from './hand-overs.ts';
@@ -49,8 +50,9 @@ export class Instance {
   readonly incarnation = randomUUID();
   readonly keeper: Keeper;
   readonly streams = new OpenStreams();
-  readonly waiting = new WaitingRoom(now);
-  readonly tickets = new Tickets();
+  readonly #awake = new AwakeTime(now);
+  readonly waiting = new WaitingRoom(() => this.#awake.now());
+  readonly tickets = new Tickets(() => this.#awake.now());
   readonly #peers: PeerClient | undefined;
   readonly #timer: NodeJS.Timeout;
   /** The table as it was told, to be passed on. */
@@ -135,7 +137,8 @@ export class Instance {
 
   #tick(): void {
     this.keeper.sweep(Math.ceil(SLOTS / SWEEP_TICKS), now());
-    this.tickets.expire(now());
+    this.#awake.passed();
+    this.tickets.expire();
     this.look();
   }
 

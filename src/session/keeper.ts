@@ -269,6 +269,11 @@ export class Keeper {
     return countNewer(this.#holds.values(), formatVersion);
   }
 
+  /** Who has to acknowledge the writes of an owned slot. */
+  secondOf(slot: number): Member | undefined {
+    return this.#owned(slot)?.second;
+  }
+
   /** The format of a session of an owned slot, without using it. */
   formatOf(slot: number, key: string): number | undefined {
     return this.#owned(slot)?.sessions?.get(key)?.formatVersion;

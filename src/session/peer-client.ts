@@ -4,7 +4,11 @@ import type { Copy, CopyAnswer, Import } from './carried.ts';
 import { parse, readText } from './body.ts';
 import { copyLines, importLines } from './wire.ts';
 
-const COPY_TIMEOUT_MS = 1000;
+/**
+ * A second owner that is only slow has to get its answer through within one attempt: if each one ended sooner than that, no
+ * write would ever be acknowledged. Two attempts fit into the time that a write waits.
+ */
+const COPY_TIMEOUT_MS = 2400;
 const TABLE_TIMEOUT_MS = 2000;
 const IMPORT_TIMEOUT_MS = 30_000;
 

@@ -14,6 +14,7 @@ import { Instance, now } from './instance.ts';
 import { PeerClient } from './peer-client.ts';
 import { settingsFrom, type SessionSettings } from './settings.ts';
 import { slotOf } from './slot.ts';
+import { WAIT_MS } from './timing.ts';
 import { SessionUnavailableError } from './unavailable.ts';
 
 /** The longest value, in characters of JSON. */
@@ -142,18 +143,18 @@ export class Sessions<Value> {
       const waits = this.#instance.keeper.await(slot, user, ticket);
       return { text: session, ticket: waits ? ticket : undefined };
     });
-    await this.#settled(ticket);
+    await this.#settled(user, ticket);
     return text === undefined ? undefined : (JSON.parse(text) as Value);
   }
 
   /** Resolves when the change can't be lost any more by the crash of one instance. */
   async set(user: string, value: Value): Promise<void> {
     const text = toText(value);
-    await this.#settled(await this.#at(user, (slot) => this.#write(slot, user, text)));
+    await this.#settled(user, await this.#at(user, (slot) => this.#write(slot, user, text)));
   }
 
   async delete(user: string): Promise<void> {
-    await this.#settled(await this.#at(user, (slot) => this.#write(slot, user, undefined)));
+    await this.#settled(user, await this.#at(user, (slot) => this.#write(slot, user, undefined)));
   }
 
   /**
@@ -171,7 +172,7 @@ export class Sessions<Value> {
       const text = result === undefined ? undefined : toText(result);
       return { result, ticket: this.#write(slot, user, text) };
     });
-    await this.#settled(ticket);
+    await this.#settled(user, ticket);
     return result;
   }
 
@@ -239,12 +240,20 @@ export class Sessions<Value> {
     return waits ? ticket : undefined;
   }
 
-  async #settled(ticket: number | undefined): Promise<void> {
+  async #settled(user: string, ticket: number | undefined): Promise<void> {
     if (ticket === undefined) return;
     this.#instance.due();
-    const end = await this.#instance.tickets.wait(ticket, now());
+    const end = await this.#instance.tickets.wait(ticket);
     if (end === 'settled') return;
-    throw new SessionUnavailableError('nobody knows yet whether the session is as it was written', 'unknown');
+    const second = this.#instance.keeper.secondOf(slotOf(user))?.id ?? 'the second owner';
+    const reason =
+      end === 'lost'
+        ? 'it has moved to another instance meanwhile'
+        : `${second} has not acknowledged it for ${WAIT_MS / 1000} s`;
+    throw new SessionUnavailableError(
+      `nobody knows yet whether the session is as it was written: ${reason}`,
+      'unknown',
+    );
   }
 
   /** @param isNeeded there is nobody to keep a newer one for */

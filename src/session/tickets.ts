@@ -10,9 +10,15 @@ interface Holder {
 }
 
 export class Tickets {
+  readonly #now: () => number;
   #last = 0;
   /** In the order of `until`. */
   readonly #holders = new Map<number, Holder>();
+
+  /** @param now ms of a clock that never goes back */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** A new ticket; `wait` for it in the same turn of the event loop. */
   next(): number {
@@ -20,8 +26,8 @@ export class Tickets {
     return this.#last;
   }
 
-  wait(ticket: number, now: number): Promise<TicketEnd> {
-    return new Promise((end) => this.#holders.set(ticket, { until: now + WAIT_MS, end }));
+  wait(ticket: number): Promise<TicketEnd> {
+    return new Promise((end) => this.#holders.set(ticket, { until: this.#now() + WAIT_MS, end }));
   }
 
   take({ settled, lost }: News): void {
@@ -30,7 +36,8 @@ export class Tickets {
   }
 
   /** Ends the waiting of those who have waited too long. */
-  expire(now: number): void {
+  expire(): void {
+    const now = this.#now();
     for (const [ticket, { until }] of this.#holders) {
       if (now < until) return;
       this.#end(ticket, 'late');

@@ -49,11 +49,15 @@ test('what an attempt throws is what is waited for', async () => {
 });
 
 test('tickets end as the news has it, or by time', async () => {
-  const tickets = new Tickets();
+  let now = 0;
+  const tickets = new Tickets(() => now);
   const [one, two, three] = [tickets.next(), tickets.next(), tickets.next()];
-  const ends = [tickets.wait(one, 0), tickets.wait(two, 0), tickets.wait(three, 10)];
+  const ends = [tickets.wait(one), tickets.wait(two)];
+  now = 10;
+  ends.push(tickets.wait(three));
   tickets.take({ settled: [two], lost: [] });
-  tickets.expire(WAIT_MS);
+  now = WAIT_MS;
+  tickets.expire();
   tickets.take({ settled: [], lost: [three] });
   assert.deepEqual(await Promise.all(ends), ['late', 'settled', 'lost']);
 });

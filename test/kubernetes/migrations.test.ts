@@ -103,22 +103,23 @@ describe('migrations on a cluster', () => {
     }
   });
 
+  // Alone: an application that starts beside it takes the processors of those whose requests must not fail.
+  it('applies each once when its pod is evicted in the middle', async () => {
+    const load = await startLoad(await app.url(), crew(0, 50));
+    try {
+      await add('evicted', { 'V9__slow.sql': markBy('!') });
+      const { metadata } = await migrator();
+      assert.equal(await app.client.evict({ namespace: app.namespace, name: metadata.name }), 'evicted');
+      await app.ready();
+      assert.equal(await nameOfFirst(), 'Alice!');
+      await assertUnharmedIn(app, load);
+    } finally {
+      await load.end();
+    }
+  });
+
   describe('side by side', { concurrency: true }, () => {
     describe('of an application that runs', { concurrency: 1 }, () => {
-      it('applies each once when its pod is evicted in the middle', async () => {
-        const load = await startLoad(await app.url(), crew(0, 50));
-        try {
-          await add('evicted', { 'V9__slow.sql': markBy('!') });
-          const { metadata } = await migrator();
-          assert.equal(await app.client.evict({ namespace: app.namespace, name: metadata.name }), 'evicted');
-          await app.ready();
-          assert.equal(await nameOfFirst(), 'Alice!');
-          await assertUnharmedIn(app, load);
-        } finally {
-          await load.end();
-        }
-      });
-
       it('applies each once when the migrator is killed in the middle', async () => {
         await add('killed', { 'V10__slow.sql': markBy('?') });
         await killIn(await migrator(), 'migrate');

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { RIGHT_MS } from '../../src/session/timing.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RIGHT_MS, WAIT_MS } from '../../src/session/timing.ts';
 import { TestCluster, type ServiceProcess } from './support/cluster.ts';
 import { assertKept, listOf, Load, runTwice } from './support/load.ts';
 
@@ -116,6 +117,25 @@ test('an answer whose right has lapsed, as the second owner stood still, waits u
   const answer = await slept;
   assert.equal(answer.status, 200);
   assert.deepEqual(await answer.json(), [1]);
+});
+
+test('a write whose acknowledgement came while its owner stood still has not waited too long', async () => {
+  await using cluster = await TestCluster.start(IDS.slice(0, 2));
+  const owner = all(cluster.ownerOf('cleo'));
+  const second = all(cluster.processes.find((process) => process !== owner));
+  const append = (n: number): Promise<Response> =>
+    fetch(`${owner.member.http}/append?n=${n}`, { method: 'POST', headers: { 'x-user': 'cleo' } });
+  assert.equal((await append(1)).status, 200);
+  second.child.kill('SIGSTOP');
+  const written = append(2);
+  while (!owner.ran.some((line) => line.startsWith('/append?n=2'))) await new Promise(setImmediate);
+  owner.child.kill('SIGSTOP');
+  second.child.kill('SIGCONT');
+  await sleep(WAIT_MS + 500);
+  owner.child.kill('SIGCONT');
+  const answer = await written;
+  assert.equal(answer.status, 200, await answer.clone().text());
+  assert.deepEqual(await listOf(cluster, 'cleo'), [1, 2]);
 });
 
 test('a WebSocket is closed with 1012, and a stream of events ended, when its slot is handed over', async () => {

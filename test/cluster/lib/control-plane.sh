@@ -13,7 +13,7 @@ host_setup() {
   ln -sf "$KUBE" "$RUN/bin/kubectl"
   cgroup_make control
   ip link show "$BRIDGE" >/dev/null 2>&1 || ip -batch - <<EOF
-link add $BRIDGE type bridge
+link add $BRIDGE address 02:68:66:00:00:fe type bridge
 addr add $HOST/24 dev $BRIDGE
 link set $BRIDGE up
 EOF

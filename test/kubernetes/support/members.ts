@@ -63,7 +63,7 @@ export async function assertUnharmedIn(
     check(load);
   } catch (cause) {
     const findings = [...load.failed, ...load.lost].map(
-      ({ at, text }) => `${new Date(at).toISOString()} ${text.slice(0, 120)}`,
+      ({ at, text }) => `${new Date(at).toISOString()} ${text.slice(0, 300)}`,
     );
     throw new Error([String(cause), ...[...(await app.story()), ...findings].toSorted()].join('\n'), {
       cause,
@@ -74,7 +74,7 @@ export async function assertUnharmedIn(
 /** How many findings there are of each kind, and over how long; readable where hundreds are the same. */
 export function summary(findings: readonly Finding[]): Record<string, string> {
   const kinds = Map.groupBy(findings, ({ text }) =>
-    text.replaceAll(/[0-9a-f]{6,}-\w+|\d{4,}/g, '…').slice(0, 120),
+    text.replaceAll(/[0-9a-f]{6,}-\w+|\d{4,}/g, '…').slice(0, 200),
   );
   return Object.fromEntries(
     [...kinds].map(([kind, found]) => [kind, `${found.length} within ${durationOf(found)} ms`]),
