@@ -18,9 +18,9 @@ test('it waits when a node has slowed the cluster down since it looked last', ()
 
 test('it waits while the redo log is nearly full, where the server tells', () => {
   assert.equal(loadObstacle({ Innodb_checkpoint_age: 80 }, undefined), undefined);
-  const age = { Innodb_checkpoint_age: 75, Innodb_checkpoint_max_age: 100 };
+  const age = { Innodb_checkpoint_age: 95, Innodb_checkpoint_max_age: 100 };
   assert.equal(loadObstacle(age, undefined), undefined);
-  const full = { ...age, Innodb_checkpoint_age: 76 };
+  const full = { ...age, Innodb_checkpoint_age: 96 };
   assert.match(loadObstacle(full, undefined) ?? '', /redo log/);
   assert.match(loadObstacle(full, undefined, 9) ?? '', /redo log/);
   assert.equal(loadObstacle(full, undefined, 10), undefined, 'a server at rest may leave it so');

@@ -4,8 +4,11 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
 
 /** So many statements at once are more than a database is busy with usually. */
 const mostThreads = 25;
-/** From this part of the redo log on a server begins to write its pages in haste, at the cost of all others. */
-const fullLog = 0.75;
+/**
+ * At a full redo log every statement waits until pages are written. A server in good health keeps the log at about seven
+ * eighths when it is written to for long: it has no reason to write its pages sooner.
+ */
+const fullLog = 0.95;
 /** So often in a row a full log is a reason to wait: a server at rest may never write its pages by itself. */
 const mostFullLooks = 10;
 /** What a new count weighs beside those before it: one alone is chance. */
